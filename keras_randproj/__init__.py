@@ -1,0 +1,7 @@
+"""Keras layers whose big matrix is a function of a seed."""
+
+from keras_randproj import config as config
+from keras_randproj import projections as projections
+from keras_randproj.layers import PRPDense as PRPDense
+
+__version__ = "0.1.0"

@@ -1,0 +1,63 @@
+"""Which implementation computes a projection.
+
+A named implementation that cannot run raises with its reason and never falls
+back; `None` tries them in order and ends at the reference.
+"""
+
+import importlib
+
+from keras_randproj import config
+from keras_randproj.arguments import one_of
+
+# Name to module, fastest first; a module is imported when it is first tried.
+IMPLEMENTATIONS = {
+    "reference": "keras_randproj.kernels.reference",
+}
+
+
+class Unsupported(Exception):
+    """Says why an implementation cannot take a call."""
+
+
+def check_implementation(name):
+    """`name`, if an implementation has it or it is `None`.
+
+    Raises:
+        ValueError: If there is no such implementation.
+    """
+    if name is None:
+        return None
+    return one_of("implementation", name, tuple(IMPLEMENTATIONS))
+
+
+def modulate(
+    operand, x, alpha=None, scale=None, bias=None, implementation=None
+):
+    """`scale * (P^T (alpha * x)) / sqrt(input_dim) + bias`.
+
+    Args:
+        operand: The matrix P, one of `kernels.operands`.
+        x: Tensor `(..., input_dim)`.
+        alpha: Tensor `(input_dim,)`, or `None` for ones.
+        scale: Tensor `(output_dim,)`, or `None` for ones.
+        bias: Tensor `(output_dim,)`, or `None` for zeros.
+        implementation: A name, or `None` for `config.implementation()` and,
+            failing that, the first that can run.
+
+    Returns:
+        Tensor `(..., output_dim)` of x's dtype.
+
+    Raises:
+        RuntimeError: If the implementation asked for cannot take this call.
+    """
+    chosen = implementation or config.implementation()
+    reasons = []
+    for name in [chosen] if chosen else IMPLEMENTATIONS:
+        module = importlib.import_module(IMPLEMENTATIONS[name])
+        try:
+            return module.modulate(operand, x, alpha, scale, bias)
+        except Unsupported as reason:
+            reasons.append(f"{name}: {reason}")
+    raise RuntimeError(
+        "No implementation can compute this projection.\n" + "\n".join(reasons)
+    )

@@ -1,0 +1,65 @@
+"""What a kernel multiplies by: the forms a projection can take.
+
+Each is plain data: the sizes, the weights that the projection holds, and
+whether the matrix is used as it is or transposed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from typing import Any
+
+if TYPE_CHECKING:
+    from keras_randproj.projections.tiles import TileSpec
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A matrix of `rows x cols`; with `transposed`, its transpose is meant."""
+
+    rows: int
+    cols: int
+    transposed: bool = False
+
+    @property
+    def input_dim(self) -> int:
+        return self.cols if self.transposed else self.rows
+
+    @property
+    def output_dim(self) -> int:
+        return self.rows if self.transposed else self.cols
+
+    def transpose(self):
+        return replace(self, transposed=not self.transposed)
+
+
+@dataclass(frozen=True)
+class StoredMatrix(Operand):
+    """A matrix held in memory, `(rows, cols)`."""
+
+    matrix: Any = None
+
+
+@dataclass(frozen=True)
+class SeededTiles(Operand):
+    """A matrix that is regenerated from its seed wherever it is used.
+
+    `key` holds the seed as four int32 limbs of 16 bits, lowest first.
+    """
+
+    spec: TileSpec | None = None
+    key: Any = None
+
+
+@dataclass(frozen=True)
+class SignedHadamard(Operand):
+    """`R H D`: random signs, a Walsh-Hadamard matrix, a choice of rows.
+
+    `signs` is `(groups, order)`; `positions` lists the `cols` chosen outputs
+    among `groups * order`, or is `None` where all are taken.
+    """
+
+    signs: Any = None
+    positions: Any = None

@@ -1,0 +1,56 @@
+"""The implementation in plain `keras.ops`: it defines what is correct."""
+
+import math
+
+from keras import ops
+
+from keras_randproj.kernels import hadamard
+from keras_randproj.kernels import regenerate
+from keras_randproj.kernels.operands import SeededTiles
+from keras_randproj.kernels.operands import SignedHadamard
+from keras_randproj.kernels.operands import StoredMatrix
+
+
+def modulate(operand, x, alpha=None, scale=None, bias=None):
+    """`scale * (P^T (alpha * x)) / sqrt(input_dim) + bias`.
+
+    Args:
+        operand: The matrix P, one of `kernels.operands`.
+        x: Tensor `(..., input_dim)`.
+        alpha: Tensor `(input_dim,)`, or `None` for ones.
+        scale: Tensor `(output_dim,)`, or `None` for ones.
+        bias: Tensor `(output_dim,)`, or `None` for zeros.
+
+    Returns:
+        Tensor `(..., output_dim)` of x's dtype.
+    """
+    before, after = split_gain(operand.input_dim)
+    alpha = before if alpha is None else alpha * before
+    scale = after if scale is None else scale * after
+    if isinstance(operand, SignedHadamard):
+        y = hadamard.multiply(operand, x, alpha)
+    elif isinstance(operand, SeededTiles):
+        y = regenerate.multiply(operand, x * alpha)
+    else:
+        y = multiply_stored(operand, x * alpha)
+    y = y * scale
+    return y if bias is None else y + bias
+
+
+def split_gain(input_dim):
+    """`1/sqrt(input_dim)` as a power of two and a rest in `(1/2, 1]`.
+
+    The power of two goes on the input and the rest on the output: entries of
+    P stay at unit variance, and half precision neither overflows in the sum
+    nor loses a bit.
+    """
+    before = 2.0 ** -(math.floor(math.log2(input_dim)) // 2)
+    return before, 1.0 / (math.sqrt(input_dim) * before)
+
+
+def multiply_stored(operand: StoredMatrix, x):
+    """`x @ P` for a matrix in memory."""
+    matrix = operand.matrix
+    if operand.transposed:
+        matrix = ops.transpose(matrix)
+    return ops.matmul(x, matrix)

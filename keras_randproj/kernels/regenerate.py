@@ -1,0 +1,182 @@
+"""Products with a matrix that is made tile by tile where it is used.
+
+Philox runs inside the graph on integers, so P is never stored: the forward
+pass makes each block, multiplies and drops it, and the backward pass makes it
+again. Memory is bounded by one block, whatever the size of P.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_randproj.kernels.operands import SeededTiles
+from keras_randproj.random.philox import KEY_INCREMENTS
+from keras_randproj.random.philox import MULTIPLIERS
+from keras_randproj.random.philox import ROUNDS
+from keras_randproj.random.philox import WORD_MASK
+
+# Entries of P that exist at one time.
+BLOCK_ENTRIES = 2**20
+LIMB = 0xFFFF
+
+
+def multiply(operand: SeededTiles, x):
+    """`x @ P`, or `x @ P^T` where the operand is transposed.
+
+    Args:
+        operand: The projection.
+        x: Tensor `(..., input_dim)`.
+
+    Returns:
+        Tensor `(..., output_dim)`. Its gradient is the product with the
+        transpose, regenerated in the same way.
+    """
+    lead = ops.shape(x)[:-1]
+    x = ops.reshape(x, (-1, operand.input_dim))
+    y = _linear(operand)(x)
+    return ops.reshape(y, (*lead, operand.output_dim))
+
+
+def _linear(operand):
+    """The product as a function whose gradient is the transposed product."""
+
+    @ops.custom_gradient
+    def apply(x):
+        def grad(*args, upstream=None):
+            upstream = args[0] if upstream is None else upstream
+            return _linear(operand.transpose())(upstream)
+
+        return _product(operand, x), grad
+
+    return apply
+
+
+def _product(operand, x):
+    """Sum over blocks: a loop that keeps one block of P at a time."""
+    spec = operand.spec
+    height, width = _block_shape(operand)
+    down = -(-operand.rows // height)
+    across = -(-operand.cols // width)
+    sizes = (height, width) if not operand.transposed else (width, height)
+    counts = (down, across) if not operand.transposed else (across, down)
+    dtype = x.dtype
+    x = ops.pad(x, [[0, 0], [0, sizes[0] * counts[0] - operand.input_dim]])
+    batch = ops.shape(x)[0]
+    total = ops.zeros((batch, sizes[1] * counts[1]), dtype="float32")
+
+    def add_block(index, total):
+        i, j = index // across, index % across
+        block = _block(spec, operand.key, i, j, height, width)
+        start, stop = i * height, j * width
+        if operand.transposed:
+            block, start, stop = ops.transpose(block), stop, start
+        part = ops.slice(x, (0, start), (batch, sizes[0]))
+        part = ops.matmul(ops.cast(part, "float32"), block)
+        old = ops.slice(total, (0, stop), (batch, sizes[1]))
+        return ops.slice_update(total, (0, stop), old + part)
+
+    total = ops.fori_loop(0, down * across, add_block, total)
+    return ops.cast(total[:, : operand.output_dim], dtype)
+
+
+def _block_shape(operand):
+    """Height and width of a block: whole tiles, at most BLOCK_ENTRIES."""
+    spec = operand.spec
+    side = int(BLOCK_ENTRIES**0.5)
+    height = min(side, -(-operand.rows // spec.rows) * spec.rows)
+    width = min(
+        BLOCK_ENTRIES // height, -(-operand.cols // spec.cols) * spec.cols
+    )
+    return height, width
+
+
+def _block(spec, key, i, j, height, width):
+    """Entries of block (i, j) as a float32 tensor."""
+    down, across = height // spec.rows, width // spec.cols
+    dtype = _word_dtype()
+    tile_row = ops.cast(i * down + ops.arange(down, dtype="int32"), dtype)
+    tile_col = ops.cast(j * across + ops.arange(across, dtype="int32"), dtype)
+    shape = (down, across)
+    counter = (
+        ops.broadcast_to(tile_row[:, None], shape),
+        ops.broadcast_to(tile_col[None, :], shape),
+        ops.zeros(shape, dtype),
+        ops.full(shape, spec.code, dtype),
+    )
+    words = philox4x32(counter, key)
+    values = ops.convert_to_tensor(spec.values)
+    per_word = 32 // spec.bits
+    mask = (1 << spec.bits) - 1
+    codes = [
+        ops.bitwise_and(
+            ops.right_shift(words[k // per_word], spec.bits * (k % per_word)),
+            mask,
+        )
+        for k in range(spec.rows * spec.cols)
+    ]
+    codes = ops.cast(ops.stack(codes, axis=-1), "int32")
+    codes = ops.reshape(codes, (down, across, spec.rows, spec.cols))
+    codes = ops.reshape(ops.transpose(codes, (0, 2, 1, 3)), (height, width))
+    return ops.take(values, codes)
+
+
+def philox4x32(counter, key):
+    """The contract's generator on tensors.
+
+    Args:
+        counter: Four tensors of words below 2**32, of `_word_dtype()`.
+        key: int32 tensor `(4,)`, the seed's 16-bit limbs, lowest first.
+
+    Returns:
+        Four tensors of words.
+    """
+    dtype = _word_dtype()
+    limbs = ops.cast(key, dtype)
+    k0 = limbs[0] + limbs[1] * _word(1 << 16)
+    k1 = limbs[2] + limbs[3] * _word(1 << 16)
+    c0, c1, c2, c3 = counter
+    for _ in range(ROUNDS):
+        high0, low0 = _wide_product(c0, MULTIPLIERS[0])
+        high1, low1 = _wide_product(c2, MULTIPLIERS[1])
+        c0, c1, c2, c3 = _xor(high1, c1, k0), low1, _xor(high0, c3, k1), low0
+        k0 = _low_word(k0 + _word(KEY_INCREMENTS[0]))
+        k1 = _low_word(k1 + _word(KEY_INCREMENTS[1]))
+    return c0, c1, c2, c3
+
+
+def _xor(a, b, c):
+    return ops.bitwise_xor(ops.bitwise_xor(a, b), c)
+
+
+def _word_dtype():
+    """JAX has no 64-bit integers by default; torch lacks unsigned products."""
+    return "uint32" if keras.backend.backend() == "jax" else "int64"
+
+
+def _word(value):
+    return ops.convert_to_tensor(np.array(value, _word_dtype()))
+
+
+def _low_word(value):
+    if _word_dtype() == "uint32":
+        return value
+    return ops.bitwise_and(value, _word(WORD_MASK))
+
+
+def _split(word):
+    """Low and high 16 bits of a word."""
+    return ops.bitwise_and(word, _word(LIMB)), ops.right_shift(word, 16)
+
+
+def _wide_product(word, multiplier):
+    """High and low 32 bits of a product, from factors of 16 bits."""
+    b0, b1 = _word(multiplier & LIMB), _word(multiplier >> 16)
+    if _word_dtype() == "int64":
+        bottom, top = word * b0, word * b1
+        carried = ops.left_shift(_split(top)[0], 16)
+        high = ops.right_shift(top + ops.right_shift(bottom, 16), 16)
+        return high, _low_word(bottom + carried)
+    a0, a1 = _split(word)
+    middle_low, middle_high = _split(a1 * b0 + _split(a0 * b0)[1])
+    carry = _split(a0 * b1 + middle_low)[1]
+    return a1 * b1 + middle_high + carry, word * _word(multiplier)

@@ -1,0 +1,438 @@
+"""The dense layer whose matrix is a function of a seed."""
+
+import itertools
+import math
+import numbers
+
+import keras
+import numpy as np
+from keras import activations
+from keras import constraints
+from keras import initializers
+from keras import ops
+from keras import regularizers
+
+from keras_randproj import config as settings
+from keras_randproj import kernels
+from keras_randproj import projections
+from keras_randproj.arguments import last_dimension
+from keras_randproj.arguments import non_negative_integer
+from keras_randproj.arguments import one_of
+from keras_randproj.arguments import positive_integer
+from keras_randproj.arguments import resolve_seed
+from keras_randproj.layers.scaled_weight import add_scaled_weight
+from keras_randproj.random import derive_seed
+
+
+@keras.saving.register_keras_serializable("keras_randproj")
+class PRPDense(keras.layers.Layer):
+    """Dense layer around a fixed random matrix: it trains vectors, not P.
+
+    Computes, with P from a seed and `*` element-wise,
+
+        y = activation(scale * (P^T (alpha * x)) / sqrt(input_dim) + bias)
+
+    which trains `input_dim + 2 * units` numbers where `keras.layers.Dense`
+    trains `input_dim * units + units`. Files hold the vectors and the seed.
+    Masks pass through unchanged.
+
+    Args:
+        units: Positive integer, size of the last output axis.
+        activation: Activation function, or its name; `None` for none.
+        use_bias: Boolean, whether a bias is added.
+        projection: Family of P: `"gaussian"`, `"rademacher"`,
+            `"sparse_ternary"`, `"orthogonal"`, `"hadamard"` (no matrix,
+            O(d log d) time), a registered family, or a
+            `projections.Projection`. One without units is a template; one
+            with units is used itself, so that layers can share it.
+        depth: Positive integer, how many modulated projections follow each
+            other, with no activation between them. Stages map to
+            `max(input_dim, units)` features (for hadamard the next power of
+            two) and each has its own alpha; scale and bias come last.
+        residual_rank: Integer, rank of a learned `x U V` that is added to the
+            projection; V starts at zero. 0 for none.
+        seed: Integer in `[0, 2**64)`, or `None` to draw one, which the config
+            then keeps. Stage k of several uses the k-th derived seed.
+        storage: `"dense"` keeps P as a non-trainable weight; `"seed"` keeps
+            only the seed and makes P again in each call.
+        lr_multiplier: Positive float. alpha and scale are stored divided by
+            it, so that they learn as fast as if the learning rate were
+            multiplied: they are of order 1, where a dense kernel's entries
+            are of order `1/sqrt(input_dim)`. 1.0 is the paper's own form.
+        alpha_initializer: Initializer of alpha.
+        scale_initializer: Initializer of scale.
+        bias_initializer: Initializer of bias.
+        alpha_regularizer: Regularizer of alpha.
+        scale_regularizer: Regularizer of scale.
+        bias_regularizer: Regularizer of bias.
+        activity_regularizer: Regularizer of the output.
+        alpha_constraint: Constraint of alpha.
+        scale_constraint: Constraint of scale.
+        bias_constraint: Constraint of bias.
+        implementation: `None` for the fastest implementation that can run, or
+            its name.
+
+    Input shape:
+        `(batch, ..., input_dim)`, of rank 2 or more.
+
+    Output shape:
+        `(batch, ..., units)`.
+
+    Raises:
+        ValueError: If an argument is not as above; on `build`, if the last
+            input dimension is undefined or P would have more than
+            `config.max_elements()` entries.
+
+    Reference:
+        Szorc, "Element-wise Modulation of Random Matrices for Efficient
+        Neural Layers", arXiv 2512.13480. `depth` with hadamard is the family
+        of Fastfood (arXiv 1408.3060) and ACDC (arXiv 1511.05946);
+        `residual_rank` is the paper's open question.
+
+    Example:
+
+    >>> layer = PRPDense(256, activation="relu", seed=7)
+    >>> layer(keras.ops.ones((32, 784))).shape
+    (32, 256)
+    >>> layer.count_params() - 784 * 256  # alpha, scale and bias
+    1296
+    """
+
+    def __init__(
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        projection="gaussian",
+        depth=1,
+        residual_rank=0,
+        seed=None,
+        storage="dense",
+        lr_multiplier=10.0,
+        alpha_initializer="ones",
+        scale_initializer="ones",
+        bias_initializer="zeros",
+        alpha_regularizer=None,
+        scale_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        alpha_constraint=None,
+        scale_constraint=None,
+        bias_constraint=None,
+        implementation=None,
+        **kwargs,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = positive_integer("units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.depth = positive_integer("depth", depth)
+        self.residual_rank = non_negative_integer(
+            "residual_rank", residual_rank
+        )
+        self.storage = one_of("storage", storage, ("dense", "seed"))
+        self.lr_multiplier = _positive_number("lr_multiplier", lr_multiplier)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.scale_initializer = initializers.get(scale_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.scale_regularizer = regularizers.get(scale_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        self.scale_constraint = constraints.get(scale_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.implementation = kernels.check_implementation(implementation)
+        self.template, self.projections = self._read_projection(projection)
+        self._seed = self._read_seed(seed)
+        self.alpha = None
+        self.scale = None
+        self.bias = None
+        self.inner_alphas = []
+        self.residual_a = None
+        self.residual_b = None
+        self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(min_ndim=2)
+
+    def _read_projection(self, projection):
+        """A template to complete in `build`, or the projections to use."""
+        given = (
+            projection
+            if isinstance(projection, (list, tuple))
+            else [projection]
+        )
+        given = [projections.get(item) for item in given]
+        if len(given) == 1 and given[0].units is None:
+            one_of("storage", self.storage, given[0].storages)
+            return given[0], []
+        if len(given) != self.depth or given[-1].units != self.units:
+            raise ValueError(
+                "`projection` must be one template, or one projection with "
+                f"units for each of the {self.depth} stages, the last with "
+                f"{self.units} units. Received: projection={projection}"
+            )
+        return None, given
+
+    def _read_seed(self, seed):
+        if self.template is None:
+            if seed is not None:
+                raise ValueError(
+                    "`seed` must be None where `projection` has units and a "
+                    f"seed of its own. Received: seed={seed}"
+                )
+            return None
+        return resolve_seed(self.template.seed if seed is None else seed)
+
+    @property
+    def projection(self):
+        """The projection of the first stage; there is one where depth is 1."""
+        if not self.projections:
+            raise ValueError(
+                f"Layer '{self.name}' has no projection before it is built."
+            )
+        return self.projections[0]
+
+    @property
+    def seed(self):
+        """The layer's seed, of which those of its stages are functions."""
+        if self.depth == 1 and self.projections:
+            return self.projection.seed
+        return self._seed
+
+    def build(self, input_shape):
+        input_dim = last_dimension(self, input_shape)
+        widths = self._widths(input_dim)
+        for shape in itertools.pairwise(widths):
+            settings.check_elements(shape, f"Layer '{self.name}'")
+        if self.template is not None:
+            self.projections = self._make_projections(widths)
+        for projection, width in zip(self.projections, widths, strict=False):
+            if not projection.built:
+                projection.build((None, width))
+            elif projection.input_dim != width:
+                raise ValueError(
+                    f"Layer '{self.name}' shares a projection built for "
+                    f"{projection.input_dim} features and needs one for "
+                    f"{width}. Received: input_shape={tuple(input_shape)}"
+                )
+        self._add_weights(widths)
+        self.input_spec = keras.layers.InputSpec(
+            min_ndim=2, axes={-1: input_dim}
+        )
+
+    def _widths(self, input_dim):
+        """Sizes of the features before, between and after the stages."""
+        if self.template is None:
+            return [input_dim, *[p.units for p in self.projections]]
+        inner = self.template.inner_width(input_dim, self.units)
+        return [input_dim, *[inner] * (self.depth - 1), self.units]
+
+    def _make_projections(self, widths):
+        config = self.template.get_config()
+        if self.storage != "dense":
+            config["storage"] = self.storage
+        if self.implementation is not None:
+            config["implementation"] = self.implementation
+        config["dtype"] = self.dtype_policy
+        return [
+            type(self.template).from_config(
+                {
+                    **config,
+                    "units": units,
+                    "seed": self._stage_seed(k),
+                    "name": f"projection_{k}" if k else "projection",
+                }
+            )
+            for k, units in enumerate(widths[1:])
+        ]
+
+    def _stage_seed(self, k):
+        return self._seed if self.depth == 1 else derive_seed(self._seed, k)
+
+    def _add_weights(self, widths):
+        input_dim, *inner_dims = widths[:-1]
+        self.alpha = self._add_vector("alpha", input_dim)
+        self.scale = self._add_vector("scale", self.units)
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+        self.inner_alphas = [
+            self._add_vector("alpha", width, f"_{k}")
+            for k, width in enumerate(inner_dims, 1)
+        ]
+        if self.residual_rank:
+            rank = self.residual_rank
+            self.residual_a = self.add_weight(
+                (input_dim, rank), "he_uniform", name="residual_a"
+            )
+            self.residual_b = self.add_weight(
+                (rank, self.units), "zeros", name="residual_b"
+            )
+
+    def _add_vector(self, kind, size, suffix=""):
+        return add_scaled_weight(
+            self,
+            size,
+            self.lr_multiplier,
+            kind + suffix,
+            initializer=getattr(self, f"{kind}_initializer"),
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
+        )
+
+    def call(self, inputs):
+        alphas = [self.alpha, *self.inner_alphas]
+        alphas = [alpha * self.lr_multiplier for alpha in alphas]
+        scale = self.scale * self.lr_multiplier
+        x = inputs
+        for projection, alpha in zip(
+            self.projections[:-1], alphas, strict=False
+        ):
+            x = projection.modulate(x, alpha)
+        y = self.projections[-1].modulate(x, alphas[-1], scale, self.bias)
+        if self.residual_rank:
+            low = ops.matmul(inputs, self.residual_a)
+            y = y + ops.matmul(low, self.residual_b)
+        return y if self.activation is None else self.activation(y)
+
+    def transposed(self, activation=None, **kwargs):
+        """A layer that uses this layer's matrix transposed.
+
+        For autoencoders: the decoder maps `units` features back to
+        `input_dim` with P^T. There is one P in memory; alpha, scale, bias and
+        the residual are the new layer's own. Options are this layer's unless
+        given.
+
+        Args:
+            activation: Activation of the new layer.
+            **kwargs: Arguments of `PRPDense` other than `units`,
+                `projection`, `depth`, `seed` and `storage`.
+
+        Returns:
+            A `PRPDense` with `input_dim` units.
+
+        Raises:
+            ValueError: If this layer is not built, or an argument fixed by
+                its projection is given.
+        """
+        if not self.built:
+            raise ValueError(
+                f"`transposed()` needs a built layer: call '{self.name}' on "
+                "an input, or `build` it, first."
+            )
+        fixed = {"units", "projection", "depth", "seed", "storage"}
+        if fixed & set(kwargs):
+            raise ValueError(
+                "`transposed()` takes units, projection, depth, seed and "
+                f"storage from '{self.name}'. Received: {sorted(kwargs)}"
+            )
+        turned = [p.transposed() for p in reversed(self.projections)]
+        config = self.get_config()
+        del config["name"]
+        config.update(
+            units=self.projection.input_dim,
+            projection=turned,
+            seed=None,
+            activation=activation,
+            **kwargs,
+        )
+        return type(self).from_config(config)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def _saved_weights(self):
+        """Name and variable of everything learned."""
+        weights = [self.alpha, self.scale, self.bias, *self.inner_alphas]
+        weights += [self.residual_a, self.residual_b]
+        return {w.name: w for w in weights if w is not None}
+
+    def save_own_variables(self, store):
+        if not self.built:
+            return
+        for name, weight in self._saved_weights().items():
+            store[name] = weight
+        store["lr_multiplier"] = np.array(self.lr_multiplier, "float64")
+        if self._seed is not None:
+            store["seed"] = np.array(self.seed, "uint64")
+
+    def load_own_variables(self, store):
+        weights = self._saved_weights() if self.built else {}
+        expected = {*weights, *(["lr_multiplier"] if weights else [])}
+        found = set(store.keys()) - {"seed"}
+        if found != expected:
+            raise ValueError(
+                f"Layer '{self.path}' expects {sorted(expected)} in the file. "
+                f"Received: {sorted(found)}. Build the layer with the "
+                "arguments of the one that was saved, and save damaged files "
+                "again from the original model."
+            )
+        if not weights:
+            return
+        there = _positive_number(
+            "lr_multiplier", float(np.asarray(store["lr_multiplier"]))
+        )
+        for name, weight in weights.items():
+            value = store[name]
+            if there != self.lr_multiplier and name.startswith(
+                ("alpha", "scale")
+            ):
+                value = np.asarray(value) * (there / self.lr_multiplier)
+            weight.assign(value)
+        if self._seed is not None and "seed" in store.keys():
+            self._seed = int(np.asarray(store["seed"]))
+
+    def get_config(self):
+        config = {
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "projection": self._projection_config(),
+            "depth": self.depth,
+            "residual_rank": self.residual_rank,
+            "seed": None if self._is_explicit() else self.seed,
+            "storage": self.storage,
+            "lr_multiplier": self.lr_multiplier,
+            "activity_regularizer": regularizers.serialize(
+                self.activity_regularizer
+            ),
+            "implementation": self.implementation,
+        }
+        for kind in ("alpha", "scale", "bias"):
+            for part, module in (
+                ("initializer", initializers),
+                ("regularizer", regularizers),
+                ("constraint", constraints),
+            ):
+                name = f"{kind}_{part}"
+                config[name] = module.serialize(getattr(self, name))
+        return {**super().get_config(), **config}
+
+    def _is_explicit(self):
+        """Whether the config names the projections rather than a template."""
+        tied = any(p.tie is not None for p in self.projections)
+        return self.template is None or tied
+
+    def _projection_config(self):
+        if not self._is_explicit():
+            if not self.template.options() and self.template.family:
+                return self.template.family
+            return keras.saving.serialize_keras_object(self.template)
+        configs = [
+            keras.saving.serialize_keras_object(p) for p in self.projections
+        ]
+        return configs[0] if len(configs) == 1 else configs
+
+
+def _positive_number(name, value):
+    valid = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not valid or not math.isfinite(value) or value <= 0:
+        raise ValueError(
+            f"`{name}` must be a positive, finite number. "
+            f"Received: {name}={value!r}"
+        )
+    return float(value)

@@ -1,0 +1,138 @@
+"""What a file says about a projection: enough to make it again and check it."""
+
+import json
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+import numpy as np
+
+CONTRACT_VERSION = 1
+
+_KEYS = ("contract_version", "digest", "family", "options", "seed", "shape")
+# Bounds on what is read, so that a hostile file cannot make us read more.
+_MAX_TEXT = 4096
+
+
+@dataclass(frozen=True)
+class Record:
+    """The recipe of one matrix and the digest of its integers.
+
+    Args:
+        family: Name of the family.
+        seed: Integer in `[0, 2**64)`.
+        shape: `(input_dim, units)` of the matrix as the family makes it.
+        options: The family's own options, `{"density": 0.1}` for instance.
+        digest: 32 hexadecimal characters.
+        contract_version: Integer, the version of `CONTRACT.md`.
+    """
+
+    family: str
+    seed: int
+    shape: tuple[int, int]
+    digest: str
+    options: dict[str, Any] = field(default_factory=dict)
+    contract_version: int = CONTRACT_VERSION
+
+    def write(self, store) -> None:
+        """Writes the record into a dict-like store of arrays."""
+        store["contract_version"] = np.array(self.contract_version, "int32")
+        store["digest"] = np.frombuffer(bytes.fromhex(self.digest), "uint8")
+        store["family"] = _encode(self.family)
+        store["options"] = _encode(json.dumps(self.options, sort_keys=True))
+        store["seed"] = np.array(self.seed, "uint64")
+        store["shape"] = np.array(self.shape, "int64")
+
+    @classmethod
+    def read(cls, store, owner: str) -> "Record":
+        """Reads a record, refusing one that is incomplete or malformed.
+
+        Args:
+            store: Dict-like store of arrays.
+            owner: Who reads, for messages: "Layer 'prp_dense/projection'".
+
+        Raises:
+            ValueError: If a key is missing or has the wrong type, or the
+                contract version is not one that this package knows.
+        """
+        missing = [key for key in _KEYS if key not in store.keys()]
+        if missing:
+            raise ValueError(
+                f"{owner}: the file lacks {missing}, so its projection cannot "
+                "be regenerated and checked. It was not written by "
+                "`keras_randproj`, or is damaged: save it again from the "
+                "original model."
+            )
+        version = _scalar(store, "contract_version", owner)
+        if version != CONTRACT_VERSION:
+            raise ValueError(
+                f"{owner}: the file follows version {version} of the matrix "
+                f"contract; this `keras_randproj` knows version "
+                f"{CONTRACT_VERSION}. Install a release that knows it."
+            )
+        shape = _array(store, "shape", owner, "i", (2,))
+        digest = _array(store, "digest", owner, "u", (16,))
+        if shape.min() < 1:
+            raise _malformed(owner, "shape", shape.tolist())
+        return cls(
+            family=_text(store, "family", owner),
+            seed=_scalar(store, "seed", owner),
+            shape=(int(shape[0]), int(shape[1])),
+            digest=digest.astype("uint8").tobytes().hex(),
+            options=_options(store, owner),
+        )
+
+
+def is_record(store) -> bool:
+    """Whether a group of a file holds (part of) a record."""
+    keys = store.keys()
+    return "digest" in keys or "contract_version" in keys
+
+
+def _encode(text):
+    return np.frombuffer(text.encode(), "uint8")
+
+
+def _scalar(store, key, owner):
+    value = _array(store, key, owner, "iu", ())
+    if value < 0:
+        raise _malformed(owner, key, int(value))
+    return int(value)
+
+
+def _options(store, owner):
+    text = _text(store, "options", owner)
+    try:
+        options = json.loads(text)
+    except ValueError:
+        options = None
+    if not isinstance(options, dict):
+        raise _malformed(owner, "options", text)
+    return options
+
+
+def _text(store, key, owner):
+    data = _array(store, key, owner, "u", None)
+    try:
+        return data.astype("uint8").tobytes().decode()
+    except UnicodeDecodeError:
+        raise _malformed(owner, key, data.tolist()) from None
+
+
+def _array(store, key, owner, kinds, shape):
+    """A small integer array, checked before it is read."""
+    entry = store[key]
+    found = tuple(getattr(entry, "shape", (None,)))
+    if len(found) > 1 or (found and (found[0] or 0) > _MAX_TEXT):
+        raise _malformed(owner, key, f"an array of shape {found}")
+    value = np.asarray(entry)
+    if value.dtype.kind not in kinds or (shape is not None and found != shape):
+        raise _malformed(owner, key, value.tolist())
+    return value
+
+
+def _malformed(owner, key, received):
+    return ValueError(
+        f"{owner}: `{key}` in the file is malformed, so its projection cannot "
+        f"be regenerated. Received: {key}={received!r}"
+    )

@@ -1,0 +1,150 @@
+"""From random bits to entries: tiles, sub-blocks and digests, on the host.
+
+A tile is the block of entries that one call of Philox makes. Everything here
+is NumPy, threaded, and independent of Keras; `CONTRACT.md` is the text that
+these functions follow.
+"""
+
+import functools
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_randproj.random import philox4x32
+
+Span = tuple[int, int]
+
+# Entries made by one thread at a time: large enough to amortise the calls,
+# small enough to bound the memory of a pass over a matrix of any size.
+STRIP_ENTRIES = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class TileSpec:
+    """How a family turns 128 bits into a tile of entries.
+
+    Args:
+        code: Integer, the family's word of the counter.
+        bits: Bits an entry takes: 1, 8 or 16.
+        rows: Rows of a tile.
+        cols: Columns of a tile; `rows * cols * bits` is 128.
+        integers: Array of `2**bits` integers: what the digest is made of.
+        values: float32 array of `2**bits` entries at unit variance.
+    """
+
+    code: int
+    bits: int
+    rows: int
+    cols: int
+    integers: np.ndarray
+    values: np.ndarray
+
+    def __post_init__(self):
+        if self.bits not in (1, 8, 16):
+            raise ValueError(
+                f"`bits` must be 1, 8 or 16. Received: bits={self.bits}"
+            )
+        if self.bits * self.rows * self.cols != 128:
+            raise ValueError(
+                "A tile must take 128 bits. Received: "
+                f"bits={self.bits}, rows={self.rows}, cols={self.cols}"
+            )
+        if self.bits * self.cols % 8:
+            raise ValueError(
+                "A row of a tile must take whole bytes. Received: "
+                f"bits={self.bits}, cols={self.cols}"
+            )
+        for name in ("integers", "values"):
+            table = getattr(self, name)
+            if table.shape != (2**self.bits,):
+                raise ValueError(
+                    f"`{name}` must have {2**self.bits} elements. "
+                    f"Received: shape={table.shape}"
+                )
+
+
+def codes(
+    spec: TileSpec, seed: int, rows: Span, cols: Span, stream: int = 0
+) -> np.ndarray:
+    """The raw bits of a sub-block, one unsigned integer an entry."""
+    first_row, first_col = rows[0] // spec.rows, cols[0] // spec.cols
+    tile_rows = np.arange(first_row, -(-rows[1] // spec.rows), dtype="uint64")
+    tile_cols = np.arange(first_col, -(-cols[1] // spec.cols), dtype="uint64")
+    words = philox4x32(
+        (tile_rows[:, None], tile_cols[None, :], stream, spec.code), seed
+    )
+    entries = _untile(words, spec)
+    top, left = first_row * spec.rows, first_col * spec.cols
+    return entries[
+        rows[0] - top : rows[1] - top, cols[0] - left : cols[1] - left
+    ]
+
+
+def _untile(words, spec):
+    """(tile rows, tile cols, 4) words to (rows, cols) codes.
+
+    A row of a tile is moved as one little-endian integer, and split into
+    entries after the move.
+    """
+    row_bytes = spec.bits * spec.cols // 8
+    tiles = words.astype("<u4", copy=False).view(f"V{row_bytes}")
+    tiles = np.ascontiguousarray(tiles.transpose(0, 2, 1))
+    flat = tiles.reshape(tiles.shape[0] * spec.rows, tiles.shape[2])
+    if spec.bits == 1:
+        return np.unpackbits(flat.view("u1"), axis=1, bitorder="little")
+    return flat.view(f"<u{spec.bits // 8}")
+
+
+def map_strips(
+    function: Callable[[Span], np.ndarray], spec: TileSpec, shape: Span
+) -> Iterator[np.ndarray]:
+    """`function` of each strip of whole tile rows, in order, on all cores."""
+    rows, cols = shape
+    tiles = max(1, STRIP_ENTRIES // max(1, cols * spec.rows))
+    height = tiles * spec.rows
+    spans = [(r, min(r + height, rows)) for r in range(0, rows, height)]
+    if len(spans) < 2:
+        yield from map(function, spans)
+        return
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        pending = deque(pool.submit(function, s) for s in spans[: 2 * workers])
+        for span in [*spans[2 * workers :], *[None] * len(pending)]:
+            yield pending.popleft().result()
+            if span is not None:
+                pending.append(pool.submit(function, span))
+
+
+def matrix(
+    spec: TileSpec, seed: int, shape: Span, stream: int = 0
+) -> np.ndarray:
+    """The whole matrix as float32, at unit variance."""
+    out = np.empty(shape, "float32")
+
+    def fill(span):
+        block = codes(spec, seed, span, (0, shape[1]), stream)
+        np.take(spec.values, block, out=out[slice(*span)], mode="clip")
+
+    deque(map_strips(fill, spec, shape), maxlen=0)
+    return out
+
+
+@functools.lru_cache(maxsize=256)
+def digest(spec: TileSpec, seed: int, shape: Span, stream: int = 0) -> str:
+    """BLAKE2b-128 of the matrix's integers, row-major, little-endian."""
+    hasher = hashlib.blake2b(digest_size=16)
+    dtype = spec.integers.dtype.newbyteorder("<")
+
+    def integers(span):
+        block = codes(spec, seed, span, (0, shape[1]), stream)
+        return spec.integers[block].astype(dtype, copy=False)
+
+    for strip in map_strips(integers, spec, shape):
+        hasher.update(np.ascontiguousarray(strip))
+    return hasher.hexdigest()
