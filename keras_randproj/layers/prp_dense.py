@@ -205,7 +205,9 @@ class PRPDense(keras.layers.Layer):
             settings.check_elements(shape, f"Layer '{self.name}'")
         if self.template is not None:
             self.projections = self._make_projections(widths)
-        for projection, width in zip(self.projections, widths, strict=False):
+        for projection, width in zip(
+            self.projections, widths[:-1], strict=True
+        ):
             if not projection.built:
                 projection.build((None, width))
             elif projection.input_dim != width:

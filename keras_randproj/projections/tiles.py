@@ -146,5 +146,5 @@ def digest(spec: TileSpec, seed: int, shape: Span, stream: int = 0) -> str:
         return spec.integers[block].astype(dtype, copy=False)
 
     for strip in map_strips(integers, spec, shape):
-        hasher.update(np.ascontiguousarray(strip))
+        hasher.update(strip.tobytes())
     return hasher.hexdigest()
