@@ -20,6 +20,7 @@ from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
+from keras_randproj.arguments import seed_integer
 from keras_randproj.layers.scaled_weight import add_scaled_weight
 from keras_randproj.random import derive_seed
 
@@ -163,7 +164,7 @@ class PRPDense(keras.layers.Layer):
         given = [projections.get(item) for item in given]
         if len(given) == 1 and given[0].units is None:
             one_of("storage", self.storage, given[0].storages)
-            return given[0], []
+            return projections.Template(given[0]), []
         if len(given) != self.depth or given[-1].units != self.units:
             raise ValueError(
                 "`projection` must be one template, or one projection with "
@@ -225,24 +226,18 @@ class PRPDense(keras.layers.Layer):
         """Sizes of the features before, between and after the stages."""
         if self.template is None:
             return [input_dim, *[p.units for p in self.projections]]
-        inner = self.template.inner_width(input_dim, self.units)
+        inner = self.template.family.inner_width(input_dim, self.units)
         return [input_dim, *[inner] * (self.depth - 1), self.units]
 
     def _make_projections(self, widths):
-        config = self.template.get_config()
-        if self.storage != "dense":
-            config["storage"] = self.storage
-        if self.implementation is not None:
-            config["implementation"] = self.implementation
-        config["dtype"] = self.dtype_policy
         return [
-            type(self.template).from_config(
-                {
-                    **config,
-                    "units": units,
-                    "seed": self._stage_seed(k),
-                    "name": f"projection_{k}" if k else "projection",
-                }
+            self.template.complete(
+                units,
+                seed=self._stage_seed(k),
+                name=f"projection_{k}" if k else "projection",
+                dtype=self.dtype_policy,
+                storage=self.storage,
+                implementation=self.implementation,
             )
             for k, units in enumerate(widths[1:])
         ]
@@ -359,13 +354,15 @@ class PRPDense(keras.layers.Layer):
         for name, weight in self._saved_weights().items():
             store[name] = weight
         store["lr_multiplier"] = np.array(self.lr_multiplier, "float64")
-        if self._seed is not None:
+        if self._has_stage_seeds():
             store["seed"] = np.array(self.seed, "uint64")
 
     def load_own_variables(self, store):
         weights = self._saved_weights() if self.built else {}
         expected = {*weights, *(["lr_multiplier"] if weights else [])}
-        found = set(store.keys()) - {"seed"}
+        if weights and self._has_stage_seeds():
+            expected.add("seed")
+        found = set(store.keys())
         if found != expected:
             raise ValueError(
                 f"Layer '{self.path}' expects {sorted(expected)} in the file. "
@@ -385,8 +382,8 @@ class PRPDense(keras.layers.Layer):
             ):
                 value = np.asarray(value) * (there / self.lr_multiplier)
             weight.assign(value)
-        if self._seed is not None and "seed" in store.keys():
-            self._seed = int(np.asarray(store["seed"]))
+        if self._has_stage_seeds():
+            self._seed = seed_integer(np.asarray(store["seed"])[()])
 
     def get_config(self):
         config = {
@@ -414,6 +411,10 @@ class PRPDense(keras.layers.Layer):
                 config[name] = module.serialize(getattr(self, name))
         return {**super().get_config(), **config}
 
+    def _has_stage_seeds(self):
+        """Whether the stages' seeds are derived from one of the layer's."""
+        return self.depth > 1 and self.template is not None
+
     def _is_explicit(self):
         """Whether the config names the projections rather than a template."""
         tied = any(p.tie is not None for p in self.projections)
@@ -421,9 +422,7 @@ class PRPDense(keras.layers.Layer):
 
     def _projection_config(self):
         if not self._is_explicit():
-            if not self.template.options() and self.template.family:
-                return self.template.family
-            return keras.saving.serialize_keras_object(self.template)
+            return self.template.serialize()
         configs = [
             keras.saving.serialize_keras_object(p) for p in self.projections
         ]

@@ -14,6 +14,7 @@ from keras_randproj.projections.record import (
 from keras_randproj.projections.sparse_ternary import (
     SparseTernary as SparseTernary,
 )
+from keras_randproj.projections.template import Template as Template
 from keras_randproj.projections.tiled import TiledProjection as TiledProjection
 from keras_randproj.projections.tiles import TileSpec as TileSpec
 from keras_randproj.projections.transposed import Transposed as Transposed

@@ -66,7 +66,8 @@ class Hadamard(Projection):
         spec = sign_spec()
         return spec.values[tiles.codes(spec, seed, rows, cols, stream)]
 
-    def inner_width(self, input_dim, units):
+    @staticmethod
+    def inner_width(input_dim, units):
         """The next power of two: no padding and no choice of rows inside."""
         return 1 << (max(input_dim, units) - 1).bit_length()
 

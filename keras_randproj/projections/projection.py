@@ -108,7 +108,8 @@ class Projection(keras.layers.Layer):
         """Pairs of a weight and the array that the seed gives for it."""
         raise NotImplementedError
 
-    def inner_width(self, input_dim, units):
+    @staticmethod
+    def inner_width(input_dim, units):
         """Features between stages where several follow each other."""
         return max(input_dim, units)
 

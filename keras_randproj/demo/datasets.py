@@ -1,0 +1,81 @@
+"""Small real data sets, as float32 rows and integer labels."""
+
+import importlib.util
+
+import numpy as np
+
+# Epochs and batch size that suit each.
+SETTINGS = {
+    "digits": {"epochs": 40, "batch_size": 32},
+    "mnist": {"epochs": 10, "batch_size": 128},
+    "fashion_mnist": {"epochs": 10, "batch_size": 128},
+}
+
+
+class DataUnavailable(RuntimeError):
+    """Says what to install or run to get the data."""
+
+
+def load(name):
+    """Training and test data of a set in `SETTINGS`.
+
+    Args:
+        name: `"digits"` (scikit-learn's, no network), `"mnist"` or
+            `"fashion_mnist"` (by tensorflow-datasets).
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`; x float32
+        `(samples, features)`, every feature shifted and scaled by the mean
+        and deviation of all training pixels.
+
+    Raises:
+        DataUnavailable: If the data cannot be had here.
+    """
+    train, test = _load_digits() if name == "digits" else _load_tfds(name)
+    mean, std = train[0].mean(), train[0].std()
+    return tuple(
+        (((x - mean) / std).reshape(len(x), -1), y) for x, y in (train, test)
+    )
+
+
+def _load_digits():
+    _require("sklearn", "pip install 'keras-randproj[demo]'")
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    images, labels = load_digits(return_X_y=True)
+    x_train, x_test, y_train, y_test = train_test_split(
+        images.astype("float32"),
+        labels,
+        test_size=0.2,
+        random_state=0,
+        stratify=labels,
+    )
+    return (x_train, y_train), (x_test, y_test)
+
+
+def _load_tfds(name):
+    _require(
+        "tensorflow_datasets", "pip install 'keras-randproj[tutorials]'"
+    )
+    import tensorflow_datasets as tfds
+
+    try:
+        splits = tfds.load(
+            name, split=["train", "test"], batch_size=-1, as_supervised=True
+        )
+    except Exception as error:
+        raise DataUnavailable(
+            f"tensorflow-datasets could not load {name!r}: {error}\n"
+            "It downloads the data at the first use: run this once with a "
+            "network, or point TFDS_DATA_DIR at a folder that holds it. "
+            "Without either, `keras-randproj demo --dataset digits` works."
+        ) from error
+    return [
+        (np.asarray(x, "float32"), np.asarray(y, "int32")) for x, y in splits
+    ]
+
+
+def _require(module, command):
+    if importlib.util.find_spec(module) is None:
+        raise DataUnavailable(f"{module} is missing. Install it: {command}")

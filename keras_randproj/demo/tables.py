@@ -1,0 +1,67 @@
+"""The demonstration's results as text and as a picture."""
+
+COLUMNS = {
+    "name": ("layers", "{}"),
+    "trainable": ("trainable", "{:,}"),
+    "reduction": ("fewer", "{:.1f}x"),
+    "accuracy": ("accuracy", "{:.2%}"),
+    "seconds_per_epoch": ("s/epoch", "{:.2f}"),
+    "file_bytes": ("file bytes", "{:,}"),
+    "reload_exact": ("exact reload", "{}"),
+}
+
+
+def text(results):
+    """One table, a row a variant."""
+    rows = [[title for title, _ in COLUMNS.values()]]
+    for row in results["rows"]:
+        row = {**row, "reload_exact": "yes" if row["reload_exact"] else "NO"}
+        rows.append([form.format(row[c]) for c, (_, form) in COLUMNS.items()])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [
+            cell.rjust(width)
+            for cell, width in zip(row[1:], widths[1:], strict=True)
+        ]
+        lines.append("  ".join(cells))
+    lines.insert(1, "-" * len(lines[0]))
+    title = (
+        f"{results['dataset']}, {results['epochs']} epochs, "
+        f"{results['backend']} {results['versions'][results['backend']]}, "
+        f"{results['machine']}"
+    )
+    return "\n".join([title, "", *lines])
+
+
+def plot(results, path):
+    """Accuracy against trainable parameters, on a log axis.
+
+    Args:
+        results: What `experiment.run` returns.
+        path: File to write.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    for row in results["rows"]:
+        axes.scatter(row["trainable"], 100 * row["accuracy"], s=60, zorder=3)
+        axes.annotate(
+            row["name"],
+            (row["trainable"], 100 * row["accuracy"]),
+            xytext=(6, -12),
+            textcoords="offset points",
+            fontsize=9,
+        )
+    axes.set_xscale("log")
+    axes.margins(x=0.25, y=0.15)
+    axes.grid(alpha=0.3)
+    axes.set_xlabel("trainable parameters")
+    axes.set_ylabel("test accuracy, %")
+    axes.set_title(f"{results['dataset']}, {results['epochs']} epochs")
+    figure.savefig(path, dpi=150)
