@@ -2,6 +2,7 @@
 
 from keras_randproj import config as config
 from keras_randproj import projections as projections
+from keras_randproj import report as report
 from keras_randproj.layers import PRPDense as PRPDense
 
 __version__ = "0.1.0"

@@ -55,9 +55,7 @@ def _load_digits():
 
 
 def _load_tfds(name):
-    _require(
-        "tensorflow_datasets", "pip install 'keras-randproj[tutorials]'"
-    )
+    _require("tensorflow_datasets", "pip install 'keras-randproj[tutorials]'")
     import tensorflow_datasets as tfds
 
     try:

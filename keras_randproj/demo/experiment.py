@@ -94,15 +94,17 @@ def _train(name, arguments, data, settings, seed, out, verbose):
     )
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
     file = out / f"{_slug(name)}.keras"
-    # The layers without the optimizer: what one would ship.
-    keras.Sequential(model.layers).save(file)
+    # Without the optimizer: what one would ship.
+    keras.Sequential([keras.Input(x_train.shape[1:]), *model.layers]).save(file)
     arguments = arguments or {}
     return {
         "name": name,
         "projection": arguments.get("projection"),
         "depth": arguments.get("depth", 1),
         "residual_rank": arguments.get("residual_rank", 0),
-        "trainable": sum(int(np.prod(w.shape)) for w in model.trainable_weights),
+        "trainable": sum(
+            int(np.prod(w.shape)) for w in model.trainable_weights
+        ),
         "accuracy": float(accuracy),
         "seconds_per_epoch": clock.seconds(),
         "file_bytes": file.stat().st_size,
@@ -141,7 +143,12 @@ def _reloads_exactly(model, file, x):
 def versions():
     """Version of each package that the numbers depend on."""
     found = {"python": platform.python_version()}
-    for package in ("keras-randproj", "keras", keras.backend.backend(), "numpy"):
+    for package in (
+        "keras-randproj",
+        "keras",
+        keras.backend.backend(),
+        "numpy",
+    ):
         found[package] = importlib.metadata.version(package)
     return found
 

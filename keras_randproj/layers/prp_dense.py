@@ -339,6 +339,11 @@ class PRPDense(keras.layers.Layer):
         )
         return type(self).from_config(config)
 
+    def dense_equivalent(self):
+        """Numbers that `keras.layers.Dense` would train in its place."""
+        inputs = self.projection.input_dim
+        return inputs * self.units + (self.units if self.use_bias else 0)
+
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 

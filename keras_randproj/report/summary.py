@@ -1,0 +1,166 @@
+"""What a model trains, keeps and would have trained."""
+
+import math
+from dataclasses import asdict
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+COLUMNS = ("layer", "type", "trainable", "dense", "reduction", "memory", "file")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer of a summary.
+
+    Args:
+        layer: Its path in the model.
+        type: Its class.
+        trainable: Numbers that it trains.
+        dense: Numbers that `keras.layers.Dense` would train in its place; as
+            many as `trainable` for layers that are not ours.
+        memory: Bytes of its weights in memory, fixed ones included.
+        file: Bytes of the arrays that it writes into a file.
+    """
+
+    layer: str
+    type: str
+    trainable: int
+    dense: int
+    memory: int
+    file: int
+
+    @property
+    def reduction(self) -> float:
+        return self.dense / self.trainable if self.trainable else 1.0
+
+    def as_dict(self) -> dict:
+        """Field names and values, `reduction` among them."""
+        return {**asdict(self), "reduction": self.reduction}
+
+
+def summary(model):
+    """Rows for the layers of a model that hold weights, and for their sum.
+
+    Args:
+        model: A built `keras.Model` or layer.
+
+    Returns:
+        List of `Row`; the last is the total. `[row.as_dict() for row in
+        rows]` suits `pandas.DataFrame`.
+
+    Raises:
+        ValueError: If the model is not built.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((784,)), PRPDense(10)])
+    >>> summary(model)[-1].trainable
+    804
+    """
+    if not model.built:
+        raise ValueError(
+            "`summary` needs a built model: call it on an input first. "
+            f"Received: model={model}"
+        )
+    rows = [_row(layer) for layer in _layers_with_weights(model)]
+    total = Row(
+        layer="total",
+        type="",
+        trainable=_count(model.trainable_weights),
+        dense=sum(row.dense for row in rows),
+        memory=_bytes(model.weights),
+        file=sum(row.file for row in rows),
+    )
+    return [*rows, total]
+
+
+def text(rows):
+    """A table of the rows.
+
+    Args:
+        rows: What `summary` returned.
+
+    Returns:
+        String.
+    """
+    table = [list(COLUMNS)]
+    for row in rows:
+        table.append(
+            [
+                row.layer,
+                row.type,
+                f"{row.trainable:,}",
+                f"{row.dense:,}",
+                f"{row.reduction:.1f}x",
+                f"{row.memory:,}",
+                f"{row.file:,}",
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for cells in table:
+        left = [c.ljust(w) for c, w in zip(cells[:2], widths[:2], strict=True)]
+        right = [c.rjust(w) for c, w in zip(cells[2:], widths[2:], strict=True)]
+        lines.append("  ".join(left + right).rstrip())
+    rule = "-" * max(map(len, lines))
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def _layers_with_weights(layer):
+    """The outermost layers that own weights or stand for a Dense."""
+    if hasattr(layer, "dense_equivalent") or _own_weights(layer):
+        yield layer
+        return
+    for child in _children(layer):
+        yield from _layers_with_weights(child)
+
+
+def _children(layer):
+    seen: set[int] = set()
+    for child in layer._flatten_layers(include_self=False, recursive=False):
+        if id(child) not in seen:
+            seen.add(id(child))
+            yield child
+
+
+def _own_weights(layer):
+    inner = {id(w) for child in _children(layer) for w in child.weights}
+    return [w for w in layer.weights if id(w) not in inner]
+
+
+def _row(layer):
+    trainable = _count(layer.trainable_weights)
+    equivalent = getattr(layer, "dense_equivalent", None)
+    return Row(
+        layer=layer.path,
+        type=type(layer).__name__,
+        trainable=trainable,
+        dense=equivalent() if equivalent else trainable,
+        memory=_bytes(layer.weights),
+        file=_file_bytes(layer),
+    )
+
+
+def _file_bytes(layer):
+    """Bytes of what a layer and its children give to a file's store."""
+    total = 0
+    for part in layer._flatten_layers():
+        store: dict = {}
+        part.save_own_variables(store)
+        total += _bytes(store.values())
+    return total
+
+
+def _count(arrays):
+    return sum(math.prod(array.shape) for array in arrays)
+
+
+def _bytes(arrays):
+    return sum(math.prod(a.shape) * _itemsize(a.dtype) for a in arrays)
+
+
+def _itemsize(dtype):
+    dtype = keras.backend.standardize_dtype(dtype)
+    return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
