@@ -63,11 +63,14 @@ def _backward(operand, g, alpha):
 
 
 def _two_products(x, first, second):
-    """(..., first * second) to rows of the transform, axes swapped."""
+    """(..., first * second) to (rows, second, first): H x, axes swapped.
+
+    The swapped array is a product's operand and never copied.
+    """
     dtype = x.dtype
     y = ops.matmul(ops.reshape(x, (-1, second)), _walsh(second, dtype))
     y = ops.swapaxes(ops.reshape(y, (-1, first, second)), 1, 2)
-    return ops.matmul(ops.reshape(y, (-1, first)), _walsh(first, dtype))
+    return ops.matmul(y, _walsh(first, dtype))
 
 
 def factors(order):
