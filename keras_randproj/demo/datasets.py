@@ -25,16 +25,15 @@ def load(name):
 
     Returns:
         `(x_train, y_train), (x_test, y_test)`; x float32
-        `(samples, features)`, every feature shifted and scaled by the mean
-        and deviation of all training pixels.
+        `(samples, features)` in [0, 1].
 
     Raises:
         DataUnavailable: If the data cannot be had here.
     """
     train, test = _load_digits() if name == "digits" else _load_tfds(name)
-    mean, std = train[0].mean(), train[0].std()
+    brightest = train[0].max()
     return tuple(
-        (((x - mean) / std).reshape(len(x), -1), y) for x, y in (train, test)
+        ((x / brightest).reshape(len(x), -1), y) for x, y in (train, test)
     )
 
 

@@ -17,6 +17,8 @@ from keras_randproj.demo import tables
 
 HIDDEN = (512, 256)
 CLASSES = 10
+# Adam's first learning rate, which falls to zero along a cosine.
+LEARNING_RATE = 3e-3
 
 # Name in the table, and the arguments of PRPDense; None is keras's Dense.
 VARIANTS = {
@@ -78,8 +80,12 @@ def _train(name, arguments, data, settings, seed, out, verbose):
     (x_train, y_train), (x_test, y_test) = data
     keras.utils.set_random_seed(seed)
     model = _model(x_train.shape[1], arguments, seed)
+    batches = -(-len(x_train) // settings["batch_size"])
+    schedule = keras.optimizers.schedules.CosineDecay(
+        LEARNING_RATE, batches * settings["epochs"]
+    )
     model.compile(
-        optimizer="adam",
+        optimizer=keras.optimizers.Adam(schedule),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )

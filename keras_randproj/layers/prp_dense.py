@@ -264,7 +264,7 @@ class PRPDense(keras.layers.Layer):
         if self.residual_rank:
             rank = self.residual_rank
             self.residual_a = self.add_weight(
-                (input_dim, rank), "he_uniform", name="residual_a"
+                (input_dim, rank), "lecun_normal", name="residual_a"
             )
             self.residual_b = self.add_weight(
                 (rank, self.units), "zeros", name="residual_b"
