@@ -57,6 +57,15 @@ def _load_tfds(name):
     _require("tensorflow_datasets", "pip install 'keras-randproj[tutorials]'")
     import tensorflow_datasets as tfds
 
+    builder = tfds.builder(name)
+    if not builder.is_prepared():
+        # TFDS goes on trying for some minutes: say now what will work.
+        print(
+            f"{name} is not in {builder.data_dir}: downloading it. Without a "
+            "network, stop this and run `keras-randproj demo --dataset "
+            "digits`, or point TFDS_DATA_DIR at a folder that holds it.",
+            flush=True,
+        )
     try:
         splits = tfds.load(
             name, split=["train", "test"], batch_size=-1, as_supervised=True
@@ -64,9 +73,9 @@ def _load_tfds(name):
     except Exception as error:
         raise DataUnavailable(
             f"tensorflow-datasets could not load {name!r}: {error}\n"
-            "It downloads the data at the first use: run this once with a "
-            "network, or point TFDS_DATA_DIR at a folder that holds it. "
-            "Without either, `keras-randproj demo --dataset digits` works."
+            "Run this once with a network, or point TFDS_DATA_DIR at a folder "
+            "that holds the data. Without either, `keras-randproj demo "
+            "--dataset digits` works."
         ) from error
     return [
         (np.asarray(x, "float32"), np.asarray(y, "int32")) for x, y in splits
