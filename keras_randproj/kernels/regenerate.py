@@ -84,10 +84,10 @@ def _block_shape(operand):
     spec = operand.spec
     side = int(BLOCK_ENTRIES**0.5)
     height = min(side, -(-operand.rows // spec.rows) * spec.rows)
-    width = min(
-        BLOCK_ENTRIES // height, -(-operand.cols // spec.cols) * spec.cols
+    across = min(
+        BLOCK_ENTRIES // (height * spec.cols), -(-operand.cols // spec.cols)
     )
-    return height, width
+    return height, across * spec.cols
 
 
 def _block(spec, key, i, j, height, width):
