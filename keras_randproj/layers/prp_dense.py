@@ -20,6 +20,7 @@ from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
+from keras_randproj.arguments import seed_integer
 from keras_randproj.layers.scaled_weight import add_scaled_weight
 from keras_randproj.random import derive_seed
 
@@ -164,7 +165,12 @@ class PRPDense(keras.layers.Layer):
         if len(given) == 1 and given[0].units is None:
             one_of("storage", self.storage, given[0].storages)
             return given[0], []
-        if len(given) != self.depth or given[-1].units != self.units:
+        widths = [item.units for item in given]
+        if (
+            len(given) != self.depth
+            or None in widths
+            or widths[-1] != self.units
+        ):
             raise ValueError(
                 "`projection` must be one template, or one projection with "
                 f"units for each of the {self.depth} stages, the last with "
@@ -201,7 +207,9 @@ class PRPDense(keras.layers.Layer):
     def build(self, input_shape):
         input_dim = last_dimension(self, input_shape)
         widths = self._widths(input_dim)
-        for shape in itertools.pairwise(widths):
+        rank = self.residual_rank
+        shapes = [(input_dim, rank), (rank, self.units)]
+        for shape in (*itertools.pairwise(widths), *shapes):
             settings.check_elements(shape, f"Layer '{self.name}'")
         if self.template is not None:
             self.projections = self._make_projections(widths)
@@ -376,7 +384,7 @@ class PRPDense(keras.layers.Layer):
         if not weights:
             return
         there = _positive_number(
-            "lr_multiplier", float(np.asarray(store["lr_multiplier"]))
+            "lr_multiplier", np.asarray(store["lr_multiplier"])[()]
         )
         for name, weight in weights.items():
             value = store[name]
@@ -386,7 +394,7 @@ class PRPDense(keras.layers.Layer):
                 value = np.asarray(value) * (there / self.lr_multiplier)
             weight.assign(value)
         if self._seed is not None and "seed" in store.keys():
-            self._seed = int(np.asarray(store["seed"]))
+            self._seed = seed_integer(np.asarray(store["seed"])[()])
 
     def get_config(self):
         config = {
@@ -416,12 +424,30 @@ class PRPDense(keras.layers.Layer):
 
     def _is_explicit(self):
         """Whether the config names the projections rather than a template."""
-        tied = any(p.tie is not None for p in self.projections)
-        return self.template is None or tied
+        if self.template is None:
+            return True
+        return any(
+            p.tie is not None or (self.depth > 1 and p.seed != stage)
+            for p, stage in zip(
+                self.projections,
+                map(self._stage_seed, range(self.depth)),
+                strict=False,
+            )
+        )
+
+    @staticmethod
+    def _is_plain(template):
+        """Whether the family's name says all that there is to say."""
+        return (
+            bool(template.family)
+            and not template.options()
+            and template.storage == "dense"
+            and template.implementation is None
+        )
 
     def _projection_config(self):
         if not self._is_explicit():
-            if not self.template.options() and self.template.family:
+            if self._is_plain(self.template):
                 return self.template.family
             return keras.saving.serialize_keras_object(self.template)
         configs = [

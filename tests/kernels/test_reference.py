@@ -120,9 +120,7 @@ def test_gradients_of_any_size_keep_precision(
 
 
 @pytest.mark.parametrize(("family", "storage"), FORMS)
-def test_one_bad_row_leaves_the_others_exact(
-    family, storage, projection, rng
-):
+def test_one_bad_row_leaves_the_others_exact(family, storage, projection, rng):
     layer = projection(family, storage, (33, 97))
     x = rng.normal(size=(5, 33)).astype("float32")
     clean = ops.convert_to_numpy(layer(x))
@@ -195,7 +193,9 @@ def test_factors_of_the_transform(order):
 
 def test_walsh_matrix():
     found = kernels.walsh_matrix(16)
-    wanted = [[(-1) ** (i & j).bit_count() for j in range(16)] for i in range(16)]
+    wanted = [
+        [(-1) ** (i & j).bit_count() for j in range(16)] for i in range(16)
+    ]
     np.testing.assert_array_equal(found, wanted)
 
 
