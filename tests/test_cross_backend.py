@@ -14,7 +14,7 @@ HERE = keras.backend.backend()
 SIZE = 4096
 LIMIT = 70_000
 # A QR of order 4096 takes minutes on two cores.
-SIZES = {family: SIZE for family in oracle.FAMILIES} | {"orthogonal": 256}
+SIZES = dict.fromkeys(oracle.FAMILIES, SIZE) | {"orthogonal": 256}
 
 WRITER = """
 import sys

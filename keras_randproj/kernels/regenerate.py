@@ -59,10 +59,11 @@ def _product(operand, x):
     across = -(-operand.cols // width)
     sizes = (height, width) if not operand.transposed else (width, height)
     counts = (down, across) if not operand.transposed else (across, down)
-    dtype = x.dtype
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    wide = "float64" if dtype == "float64" else "float32"
     x = ops.pad(x, [[0, 0], [0, sizes[0] * counts[0] - operand.input_dim]])
     batch = ops.shape(x)[0]
-    total = ops.zeros((batch, sizes[1] * counts[1]), dtype="float32")
+    total = ops.zeros((batch, sizes[1] * counts[1]), dtype=wide)
 
     def add_block(index, total):
         i, j = index // across, index % across
@@ -71,7 +72,7 @@ def _product(operand, x):
         if operand.transposed:
             block, start, stop = ops.transpose(block), stop, start
         part = ops.slice(x, (0, start), (batch, sizes[0]))
-        part = ops.matmul(ops.cast(part, "float32"), block)
+        part = ops.matmul(ops.cast(part, wide), ops.cast(block, wide))
         old = ops.slice(total, (0, stop), (batch, sizes[1]))
         return ops.slice_update(total, (0, stop), old + part)
 

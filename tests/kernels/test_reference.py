@@ -14,7 +14,7 @@ from keras_randproj.kernels import reference
 from keras_randproj.kernels import regenerate
 
 SEED = 2**50 + 17
-SHAPES = [(1, 1), (1, 9), (9, 1), (13, 5), (16, 16), (5, 40), (33, 97)]
+SHAPES = [(1, 1), (13, 5), (5, 40), (16, 16)]
 # family, storage
 FORMS = [
     *[(family, "dense") for family in oracle.FAMILIES],

@@ -84,7 +84,7 @@ def test_no_projection_before_build():
     layer = PRPDense(4, name="enc")
     with pytest.raises(ValueError, match="'enc' has no projection"):
         _ = layer.projection
-    with pytest.raises(ValueError, match="`transposed.*needs a built layer"):
+    with pytest.raises(ValueError, match=r"`transposed.*needs a built layer"):
         layer.transposed()
 
 
@@ -127,5 +127,5 @@ def test_transposed_fixes_arguments(arguments):
     layer.build((None, 3))
     with pytest.raises(ValueError, match=r"`transposed\(\)` takes units"):
         layer.transposed(**arguments)
-    with pytest.raises(ValueError, match="expected axis -1|of that size"):
+    with pytest.raises(ValueError, match=r"axis -1|of that size"):
         layer.transposed()(np.zeros((1, 5), "float32"))
