@@ -104,21 +104,14 @@ def _block(spec, key, i, j, height, width):
         ops.zeros(shape, dtype),
         ops.full(shape, spec.code, dtype),
     )
-    words = philox4x32(counter, key)
-    values = ops.convert_to_tensor(spec.values)
-    per_word = 32 // spec.bits
-    mask = (1 << spec.bits) - 1
-    codes = [
-        ops.bitwise_and(
-            ops.right_shift(words[k // per_word], spec.bits * (k % per_word)),
-            mask,
-        )
-        for k in range(spec.rows * spec.cols)
-    ]
-    codes = ops.cast(ops.stack(codes, axis=-1), "int32")
+    words = ops.stack(philox4x32(counter, key), axis=-1)
+    shifts = ops.convert_to_tensor(np.arange(0, 32, spec.bits), dtype)
+    codes = ops.right_shift(ops.expand_dims(words, -1), shifts)
+    codes = ops.bitwise_and(codes, _word((1 << spec.bits) - 1))
+    codes = ops.cast(codes, "int32")
     codes = ops.reshape(codes, (down, across, spec.rows, spec.cols))
     codes = ops.reshape(ops.transpose(codes, (0, 2, 1, 3)), (height, width))
-    return ops.take(values, codes)
+    return ops.take(ops.convert_to_tensor(spec.values), codes)
 
 
 def philox4x32(counter, key):

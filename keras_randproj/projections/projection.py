@@ -151,6 +151,8 @@ class Projection(keras.layers.Layer):
         Returns:
             Tensor `(batch, ..., units)`.
         """
+        if not keras.backend.is_float_dtype(inputs.dtype):
+            inputs = keras.ops.cast(inputs, self.compute_dtype)
         return kernels.modulate(
             self.operand(), inputs, alpha, scale, bias, self.implementation
         )

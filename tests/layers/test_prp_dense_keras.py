@@ -17,6 +17,12 @@ FORMS = [
     {"projection": "hadamard", "depth": 3},
     {"residual_rank": 2, "depth": 2},
 ]
+# Where each case is compiled.
+FEW = [
+    {},
+    {"storage": "seed"},
+    {"projection": "hadamard", "depth": 3, "residual_rank": 2},
+]
 X = np.random.default_rng(8).normal(size=(16, 12)).astype("float32")
 Y = np.random.default_rng(9).normal(size=(16, 5)).astype("float32")
 
@@ -84,7 +90,7 @@ def test_half_precision_does_not_overflow(family):
     assert np.isfinite(ops.convert_to_numpy(ops.cast(y, "float32"))).all()
 
 
-@pytest.mark.parametrize("options", FORMS, ids=str)
+@pytest.mark.parametrize("options", FEW, ids=str)
 def test_mixed_precision_trains(options):
     layer = PRPDense(5, seed=3, dtype="mixed_bfloat16", **options)
     model = keras.Sequential([keras.Input((12,)), layer])
@@ -121,7 +127,7 @@ class Subclassed(keras.Model):
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("options", FORMS, ids=str)
+@pytest.mark.parametrize("options", FEW, ids=str)
 def test_a_subclassed_model_built_inside_fit(options, jit_compile):
     model = Subclassed(options)
     # torch's compiler needs a C++ tool chain: Keras leaves it off by default.
@@ -143,7 +149,7 @@ def test_a_subclassed_model_built_inside_fit(options, jit_compile):
     )
 
 
-@pytest.mark.parametrize("options", FORMS, ids=str)
+@pytest.mark.parametrize("options", FEW, ids=str)
 def test_the_same_with_and_without_jit(options):
     results = []
     for jit_compile in (False, "auto"):
@@ -165,7 +171,7 @@ def test_clones_have_the_same_matrix(options):
     again = keras.models.clone_model(model)
     again.set_weights(model.get_weights())
     np.testing.assert_array_equal(
-        model.predict(X, verbose=0), again.predict(X, verbose=0)
+        ops.convert_to_numpy(model(X)), ops.convert_to_numpy(again(X))
     )
     for a, b in zip(
         model.layers[0].projections, again.layers[0].projections, strict=True
@@ -186,7 +192,7 @@ def test_a_shared_layer(tmp_path):
     np.testing.assert_array_equal(*both)
 
 
-@pytest.mark.parametrize("options", FORMS, ids=str)
+@pytest.mark.parametrize("options", FEW, ids=str)
 def test_undefined_batch_and_length(options):
     x = keras.Input((None, 12))
     model = keras.Model(x, PRPDense(5, seed=3, **options)(x))
@@ -207,7 +213,7 @@ def test_masks_pass():
     np.testing.assert_allclose(mean[0], values[0, :2].mean(0), atol=1e-5)
 
 
-@pytest.mark.parametrize("options", FORMS, ids=str)
+@pytest.mark.parametrize("options", FEW, ids=str)
 def test_training_finds_a_function_it_can_express(options):
     """Adam at its usual rate: the loss falls to a tenth."""
     target = PRPDense(5, seed=3, **options)
@@ -221,7 +227,7 @@ def test_training_finds_a_function_it_can_express(options):
     layer = PRPDense(5, seed=3, **options)
     model = keras.Sequential([keras.Input((12,)), layer])
     model.compile(keras.optimizers.Adam(1e-3), "mse")
-    losses = model.fit(X, y, epochs=150, batch_size=16, verbose=0).history
+    losses = model.fit(X, y, epochs=120, batch_size=16, verbose=0).history
     assert losses["loss"][-1] < 0.1 * losses["loss"][0]
 
 
