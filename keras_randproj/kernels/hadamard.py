@@ -32,7 +32,7 @@ def multiply(operand: SignedHadamard, x, alpha):
         if operand.transposed
         else _forward(operand, x, alpha)
     )
-    return y if len(lead) == 1 else ops.reshape(y, (*lead, -1))
+    return y if len(lead) == 1 else ops.reshape(y, (*lead, operand.output_dim))
 
 
 def _forward(operand, x, alpha):

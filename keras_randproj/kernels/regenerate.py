@@ -59,10 +59,11 @@ def _product(operand, x):
     across = -(-operand.cols // width)
     sizes = (height, width) if not operand.transposed else (width, height)
     counts = (down, across) if not operand.transposed else (across, down)
-    dtype = x.dtype
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    wide = "float64" if dtype == "float64" else "float32"
     x = ops.pad(x, [[0, 0], [0, sizes[0] * counts[0] - operand.input_dim]])
     batch = ops.shape(x)[0]
-    total = ops.zeros((batch, sizes[1] * counts[1]), dtype="float32")
+    total = ops.zeros((batch, sizes[1] * counts[1]), dtype=wide)
 
     def add_block(index, total):
         i, j = index // across, index % across
@@ -71,7 +72,7 @@ def _product(operand, x):
         if operand.transposed:
             block, start, stop = ops.transpose(block), stop, start
         part = ops.slice(x, (0, start), (batch, sizes[0]))
-        part = ops.matmul(ops.cast(part, "float32"), block)
+        part = ops.matmul(ops.cast(part, wide), ops.cast(block, wide))
         old = ops.slice(total, (0, stop), (batch, sizes[1]))
         return ops.slice_update(total, (0, stop), old + part)
 
@@ -84,10 +85,10 @@ def _block_shape(operand):
     spec = operand.spec
     side = int(BLOCK_ENTRIES**0.5)
     height = min(side, -(-operand.rows // spec.rows) * spec.rows)
-    width = min(
-        BLOCK_ENTRIES // height, -(-operand.cols // spec.cols) * spec.cols
+    across = min(
+        BLOCK_ENTRIES // (height * spec.cols), -(-operand.cols // spec.cols)
     )
-    return height, width
+    return height, across * spec.cols
 
 
 def _block(spec, key, i, j, height, width):
@@ -103,21 +104,14 @@ def _block(spec, key, i, j, height, width):
         ops.zeros(shape, dtype),
         ops.full(shape, spec.code, dtype),
     )
-    words = philox4x32(counter, key)
-    values = ops.convert_to_tensor(spec.values)
-    per_word = 32 // spec.bits
-    mask = (1 << spec.bits) - 1
-    codes = [
-        ops.bitwise_and(
-            ops.right_shift(words[k // per_word], spec.bits * (k % per_word)),
-            mask,
-        )
-        for k in range(spec.rows * spec.cols)
-    ]
-    codes = ops.cast(ops.stack(codes, axis=-1), "int32")
+    words = ops.stack(philox4x32(counter, key), axis=-1)
+    shifts = ops.convert_to_tensor(np.arange(0, 32, spec.bits), dtype)
+    codes = ops.right_shift(ops.expand_dims(words, -1), shifts)
+    codes = ops.bitwise_and(codes, _word((1 << spec.bits) - 1))
+    codes = ops.cast(codes, "int32")
     codes = ops.reshape(codes, (down, across, spec.rows, spec.cols))
     codes = ops.reshape(ops.transpose(codes, (0, 2, 1, 3)), (height, width))
-    return ops.take(values, codes)
+    return ops.take(ops.convert_to_tensor(spec.values), codes)
 
 
 def philox4x32(counter, key):

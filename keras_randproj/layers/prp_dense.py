@@ -165,7 +165,12 @@ class PRPDense(keras.layers.Layer):
         if len(given) == 1 and given[0].units is None:
             one_of("storage", self.storage, given[0].storages)
             return projections.Template(given[0]), []
-        if len(given) != self.depth or given[-1].units != self.units:
+        widths = [item.units for item in given]
+        if (
+            len(given) != self.depth
+            or None in widths
+            or widths[-1] != self.units
+        ):
             raise ValueError(
                 "`projection` must be one template, or one projection with "
                 f"units for each of the {self.depth} stages, the last with "
@@ -202,7 +207,9 @@ class PRPDense(keras.layers.Layer):
     def build(self, input_shape):
         input_dim = last_dimension(self, input_shape)
         widths = self._widths(input_dim)
-        for shape in itertools.pairwise(widths):
+        rank = self.residual_rank
+        shapes = [(input_dim, rank), (rank, self.units)]
+        for shape in (*itertools.pairwise(widths), *shapes):
             settings.check_elements(shape, f"Layer '{self.name}'")
         if self.template is not None:
             self.projections = self._make_projections(widths)
@@ -378,7 +385,7 @@ class PRPDense(keras.layers.Layer):
         if not weights:
             return
         there = _positive_number(
-            "lr_multiplier", float(np.asarray(store["lr_multiplier"]))
+            "lr_multiplier", np.asarray(store["lr_multiplier"])[()]
         )
         for name, weight in weights.items():
             value = store[name]
@@ -422,8 +429,12 @@ class PRPDense(keras.layers.Layer):
 
     def _is_explicit(self):
         """Whether the config names the projections rather than a template."""
-        tied = any(p.tie is not None for p in self.projections)
-        return self.template is None or tied
+        if self.template is None or any(p.tie for p in self.projections):
+            return True
+        return self.depth > 1 and any(
+            projection.seed != self._stage_seed(k)
+            for k, projection in enumerate(self.projections)
+        )
 
     def _projection_config(self):
         if not self._is_explicit():

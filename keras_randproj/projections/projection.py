@@ -79,6 +79,7 @@ class Projection(keras.layers.Layer):
         if tie is not None:
             holders[tie] = self
         self.input_dim: Any = None
+        self._refusal: str | None = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
@@ -151,6 +152,8 @@ class Projection(keras.layers.Layer):
         Returns:
             Tensor `(batch, ..., units)`.
         """
+        if not keras.backend.is_float_dtype(inputs.dtype):
+            inputs = keras.ops.cast(inputs, self.compute_dtype)
         return kernels.modulate(
             self.operand(), inputs, alpha, scale, bias, self.implementation
         )
@@ -224,6 +227,17 @@ class Projection(keras.layers.Layer):
         self.record().write(store)
 
     def load_own_variables(self, store):
+        try:
+            self._load(store)
+        except ValueError as error:
+            # Keras tries a layer that failed again under its other names,
+            # where the file holds nothing: the first reason is the one.
+            if store.keys():
+                self._refusal = str(error)
+            raise ValueError(self._refusal or str(error)) from None
+        self._refusal = None
+
+    def _load(self, store):
         owner = f"Layer '{self.path}'"
         if not self.built:
             if store.keys():

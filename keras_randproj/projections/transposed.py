@@ -117,5 +117,9 @@ def _find(source):
     """The source itself, for a config the latest that has its tie."""
     if isinstance(source, Projection):
         return source
-    tie = source["config"].get("tie") if isinstance(source, dict) else None
-    return holders.get(tie) or families.get(source)
+    config = source["config"] if isinstance(source, dict) else {}
+    holder = holders.get(config.get("tie"))
+    # A copy may have taken the seed of another file since.
+    if holder is not None and holder.seed == config.get("seed"):
+        return holder
+    return families.get(source)
