@@ -375,6 +375,8 @@ class PRPDense(keras.layers.Layer):
         if weights and self._has_stage_seeds():
             expected.add("seed")
         found = set(store.keys())
+        if not self._has_stage_seeds():
+            found.discard("seed")
         if found != expected:
             raise ValueError(
                 f"Layer '{self.path}' expects {sorted(expected)} in the file. "
@@ -425,7 +427,7 @@ class PRPDense(keras.layers.Layer):
 
     def _has_stage_seeds(self):
         """Whether the stages' seeds are derived from one of the layer's."""
-        return self.depth > 1 and self.template is not None
+        return self.depth > 1 and not self._is_explicit()
 
     def _is_explicit(self):
         """Whether the config names the projections rather than a template."""
