@@ -176,7 +176,7 @@ class PRPDense(keras.layers.Layer):
                 f"units for each of the {self.depth} stages, the last with "
                 f"{self.units} units. Received: projection={projection}"
             )
-        return None, given
+        return None, [item.shared() for item in given]
 
     def _read_seed(self, seed):
         if self.template is None:
@@ -234,6 +234,7 @@ class PRPDense(keras.layers.Layer):
         if self.template is None:
             return [input_dim, *[p.units for p in self.projections]]
         inner = self.template.family.inner_width(input_dim, self.units)
+        settings.check_elements((self.depth, inner), f"Layer '{self.name}'")
         return [input_dim, *[inner] * (self.depth - 1), self.units]
 
     def _make_projections(self, widths):

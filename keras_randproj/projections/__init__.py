@@ -11,6 +11,7 @@ from keras_randproj.projections.rademacher import Rademacher as Rademacher
 from keras_randproj.projections.record import (
     CONTRACT_VERSION as CONTRACT_VERSION,
 )
+from keras_randproj.projections.shared import Shared as Shared
 from keras_randproj.projections.sparse_ternary import (
     SparseTernary as SparseTernary,
 )

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import seed_integer
 from keras_randproj.projections.projection import Projection
 
@@ -106,12 +107,13 @@ def entries(family, seed, rows, cols, stream=0, **family_options):
             f"made alone. Received: family={family!r}"
         )
     spans = [_span(name, s) for name, s in (("rows", rows), ("cols", cols))]
+    stream = non_negative_integer("stream", stream)
     return make(seed_integer(seed), *spans, stream)
 
 
 def _span(name, span):
-    start, stop = (int(bound) for bound in span)
-    if not 0 <= start <= stop:
+    start, stop = (non_negative_integer(name, bound) for bound in span)
+    if start > stop:
         raise ValueError(
             f"`{name}` must be (start, stop) with 0 <= start <= stop. "
             f"Received: {name}={span}"

@@ -78,6 +78,7 @@ class Projection(keras.layers.Layer):
         self.tie = tie
         if tie is not None:
             holders[tie] = self
+        self.owned = False
         self.input_dim: Any = None
         self._refusal: str | None = None
         self.supports_masking = True
@@ -202,10 +203,27 @@ class Projection(keras.layers.Layer):
         from keras_randproj.projections.transposed import Transposed
 
         self._require_built("transposed")
+        return Transposed(self.input_dim, source=self, name=self.name)
+
+    def shared(self):
+        """This projection for one more owner, with the same weights.
+
+        Returns:
+            Itself the first time, then `Shared` projections: each owner
+            writes a recipe of its own into files.
+        """
+        from keras_randproj.projections.shared import Shared
+
+        if self.owned:
+            return Shared(self.units, source=self, name=self.name)
+        self.owned = True
+        return self
+
+    def require_tie(self):
+        """Gives it the name by which copies find their source again."""
         if self.tie is None:
             self.tie = f"{random.getrandbits(64):016x}"
             holders[self.tie] = self
-        return Transposed(self.input_dim, source=self, name=self.name)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)

@@ -233,8 +233,8 @@ def test_one_projection_in_two_layers(rng):
     np.testing.assert_array_equal(
         ops.convert_to_numpy(first(x)), ops.convert_to_numpy(second(x))
     )
-    assert first.projection is second.projection
-    with pytest.raises(ValueError, match="shares a projection built for 9"):
+    assert second.projection.source is first.projection
+    with pytest.raises(ValueError, match="from 9 to 6 features"):
         PRPDense(6, projection=shared).build((None, 8))
 
 

@@ -197,3 +197,21 @@ def test_a_decoder_that_comes_first(tmp_path):
     model.save_weights(tmp_path / "m.weights.h5")
     other.load_weights(tmp_path / "m.weights.h5")
     np.testing.assert_array_equal(predict(other), wanted)
+
+
+@pytest.mark.parametrize("way", [by_file, by_clone, by_pickle, by_deepcopy])
+def test_two_owners_of_one_matrix_survive_copies(way, tmp_path, rng):
+    matrix = projections.Gaussian(units=6, seed=4)
+    inputs = keras.Input((6,))
+    hidden = PRPDense(6, projection=matrix)(inputs)
+    model = keras.Model(inputs, PRPDense(6, projection=matrix)(hidden))
+    copy = way(model, tmp_path)
+    first, second = copy.layers[1:]
+    assert second.projection.source is first.projection
+    assert first.projection is not matrix
+    assert len(copy.non_trainable_weights) == 1
+    x = rng.normal(size=(3, 6)).astype("float32")
+    copy.set_weights(model.get_weights())
+    np.testing.assert_array_equal(
+        copy.predict(x, verbose=0), model.predict(x, verbose=0)
+    )
