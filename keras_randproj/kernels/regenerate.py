@@ -128,14 +128,22 @@ def philox4x32(counter, key):
     limbs = ops.cast(key, dtype)
     k0 = limbs[0] + limbs[1] * _word(1 << 16)
     k1 = limbs[2] + limbs[3] * _word(1 << 16)
-    c0, c1, c2, c3 = counter
-    for _ in range(ROUNDS):
+
+    # A loop, not ten copies of its body: compilers take their time per node.
+    def one_round(_, state):
+        c0, c1, c2, c3, k0, k1 = state
         high0, low0 = _wide_product(c0, MULTIPLIERS[0])
         high1, low1 = _wide_product(c2, MULTIPLIERS[1])
-        c0, c1, c2, c3 = _xor(high1, c1, k0), low1, _xor(high0, c3, k1), low0
-        k0 = _low_word(k0 + _word(KEY_INCREMENTS[0]))
-        k1 = _low_word(k1 + _word(KEY_INCREMENTS[1]))
-    return c0, c1, c2, c3
+        return (
+            _xor(high1, c1, k0),
+            low1,
+            _xor(high0, c3, k1),
+            low0,
+            _low_word(k0 + _word(KEY_INCREMENTS[0])),
+            _low_word(k1 + _word(KEY_INCREMENTS[1])),
+        )
+
+    return ops.fori_loop(0, ROUNDS, one_round, (*counter, k0, k1))[:4]
 
 
 def _xor(a, b, c):
