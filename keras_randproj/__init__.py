@@ -2,6 +2,8 @@
 
 from keras_randproj import config as config
 from keras_randproj import projections as projections
+from keras_randproj import transfer as transfer
+from keras_randproj.layers import EUGenDense as EUGenDense
 from keras_randproj.layers import PRPDense as PRPDense
 
 __version__ = "0.1.0"
