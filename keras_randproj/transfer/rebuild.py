@@ -117,6 +117,8 @@ def copy_layer(layer):
             new.build_from_config(layer.get_build_config())
         if layer.weights:
             new.set_weights(layer.get_weights())
+        # A subclassed model does not say so itself when it is built by a run.
+        new.built = layer.built
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
             f"Layer '{layer.path or layer.name}' ({type(layer).__name__}) "
