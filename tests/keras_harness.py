@@ -4,7 +4,7 @@ from keras.src import testing
 
 
 class _Case(testing.TestCase):
-    def runTest(self):
+    def runTest(self):  # noqa: N802
         """A test case must have one."""
 
 

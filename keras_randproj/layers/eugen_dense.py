@@ -231,7 +231,7 @@ class EUGenDense(keras.layers.Layer):
         self.input_spec = self.features.input_spec
 
     def call(self, inputs):
-        y = ops.matmul(self.features(inputs), self.kernel)
+        y = ops.matmul(self.features.compute(inputs), self.kernel)
         if self.bias is not None:
             y = y + self.bias
         return y if self.activation is None else self.activation(y)

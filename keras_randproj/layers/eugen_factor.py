@@ -96,9 +96,17 @@ class EUGenFactor(keras.layers.Layer):
         )
 
     def call(self, inputs):
+        return self.project(inputs)
+
+    def project(self, inputs):
+        """The outputs, inside another layer's call.
+
+        Without the checks and scopes of a call of its own, which would cost
+        more than the product where the batch is small.
+        """
         if self.kernel is not None:
             return ops.matmul(inputs, self.kernel)
-        outputs = [block(inputs) for block in self.blocks]
+        outputs = [block.call(inputs) for block in self.blocks]
         return outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, -1)
 
     def compute_output_shape(self, input_shape):

@@ -138,8 +138,12 @@ class EUGenFeatures(keras.layers.Layer):
         )
 
     def call(self, inputs):
+        return self.compute(inputs)
+
+    def compute(self, inputs):
+        """The features, inside another layer's call."""
         x = self._with_norm(inputs) if self.norm_feature else inputs
-        blocks = self.products([factor(x) for factor in self.factors])
+        blocks = self.products([f.project(x) for f in self.factors])
         features = (
             blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, -1)
         )

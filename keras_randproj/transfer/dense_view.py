@@ -85,7 +85,7 @@ def dense_view(layer):
         raise Unsuitable("it is quantized")
     if kind is keras.layers.Dense:
         return layer, lambda new: new
-    inputs, outputs = _axes(layer)
+    inputs = _contracted_axes(layer)
     shape = tuple(layer.kernel.shape)
     input_axes, output_axes = shape[:inputs], shape[inputs:]
     dense = keras.layers.Dense(
@@ -108,8 +108,8 @@ def dense_view(layer):
     return dense, adapt
 
 
-def _axes(layer):
-    """How many axes the kernel contracts and how many it makes."""
+def _contracted_axes(layer):
+    """How many last axes of the input the kernel contracts."""
     left, output = layer.equation.replace("...", "").split("->")
     source, kernel = left.split(",")
     contracted = "".join(axis for axis in kernel if axis not in output)
@@ -130,4 +130,4 @@ def _axes(layer):
         layer.kernel.shape[len(contracted) :]
     ):
         raise Unsuitable("its bias does not cover all output axes")
-    return len(contracted), len(made)
+    return len(contracted)

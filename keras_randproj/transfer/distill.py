@@ -4,7 +4,6 @@ import contextlib
 from typing import Any
 from typing import NamedTuple
 
-import keras
 import numpy as np
 from keras import ops
 

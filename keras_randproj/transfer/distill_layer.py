@@ -213,6 +213,8 @@ def _gather(eugen, teacher, pairs, split, verbose):
             baseline.add(x, y, out)
         seen += len(x)
         bar.add(1)
+    if verbose:
+        print()
     if train is None or not train.rows:
         raise ValueError(
             f"`data` must have at least one row to solve on. Received: {seen} "

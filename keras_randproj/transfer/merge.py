@@ -72,9 +72,7 @@ def _check(eugen, following):
             f"Received: following={following}"
         )
     for layer in following[:-1]:
-        if not isinstance(
-            layer, (keras.layers.Dropout, keras.layers.Identity)
-        ):
+        if not isinstance(layer, (keras.layers.Dropout, keras.layers.Identity)):
             raise ValueError(
                 f"'{eugen.name}' cannot be merged with '{following[-1].name}':"
                 f" '{layer.name}' ({type(layer).__name__}) between them is "

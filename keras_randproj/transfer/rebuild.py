@@ -77,9 +77,7 @@ class Rebuilder:
                 else:
                     self._replace_inside(old, new)
             return
-        places = zip(
-            references(old_owner), references(new_owner), strict=True
-        )
+        places = zip(references(old_owner), references(new_owner), strict=True)
         for (_, _, old), (container, key, new) in list(places):
             if id(old) in self.made:
                 replace(new_owner, container, key, self._visit(old))

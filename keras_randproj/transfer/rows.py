@@ -59,7 +59,11 @@ def _numpy(structure, part=slice(None)):
 
     def convert(leaf):
         leaf = leaf[part]
-        return ops.convert_to_numpy(leaf) if ops.is_tensor(leaf) else np.asarray(leaf)
+        return (
+            ops.convert_to_numpy(leaf)
+            if ops.is_tensor(leaf)
+            else np.asarray(leaf)
+        )
 
     return keras.tree.map_structure(convert, structure)
 

@@ -153,17 +153,17 @@ def test_the_layer_is_that_estimator(family, shared):
     matrices = seed_contract(family, 77, 3 if shared else 6)
     polynomial = np.polynomial.Polynomial(COEFFICIENTS[:4])
     expected = 0
-    for l, b in enumerate(bias):
+    for unit, b in enumerate(bias):
         c = polynomial(np.polynomial.Polynomial([b, 1])).coef
         column = np.full(len(inputs), c[0])
         for i in (1, 2, 3):
             first = 0 if shared else i * (i - 1) // 2
             chosen = matrices[first : first + i]
             left = np.prod([inputs @ m for m in chosen], axis=0)
-            right = np.prod([kernel[:, l] @ m for m in chosen], axis=0)
+            right = np.prod([kernel[:, unit] @ m for m in chosen], axis=0)
             scale = c[i] * INPUT_DIM**i / FEATURES
             column = column + scale * (left @ right)
-        expected = expected + np.outer(column, np.eye(3)[l])
+        expected = expected + np.outer(column, np.eye(3)[unit])
     out = keras.ops.convert_to_numpy(eugen(inputs.astype("float32")))
     np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-4)
 

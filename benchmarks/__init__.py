@@ -1,0 +1,1 @@
+"""One script a question; see `python -m benchmarks --help`."""
