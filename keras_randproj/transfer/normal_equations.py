@@ -5,6 +5,9 @@ import numpy as np
 # Relative ridges that "auto" tries, on features of unit variance.
 RIDGES = (0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 
+# Directions of less relative variance are rounding errors of float32 features.
+RESOLUTION = 1e-11
+
 
 class NormalEquations:
     """Sums over rows of features, targets and their products, in float64.
@@ -83,19 +86,17 @@ def symmetric_solve(gram, cross, ridge):
     Returns:
         float64 array `(n, units)`.
     """
-    size = len(gram)
-    tiny = size * np.finfo("float64").eps
-    damped = gram + ridge * np.eye(size)
+    damped = gram + ridge * np.eye(len(gram))
     try:
         lower = np.linalg.cholesky(damped)
         diagonal = np.diag(lower)
-        if diagonal.min() ** 2 > tiny * diagonal.max() ** 2:
+        if diagonal.min() ** 2 > RESOLUTION * diagonal.max() ** 2:
             half = np.linalg.solve(lower, cross)
             return np.linalg.solve(lower.T, half)
     except np.linalg.LinAlgError:
         pass
     values, vectors = np.linalg.eigh(damped)
-    kept = values > tiny * max(values[-1], 0)
+    kept = values > RESOLUTION * max(values[-1], 0)
     vectors = vectors[:, kept]
     return vectors @ ((vectors.T @ cross) / values[kept, None])
 

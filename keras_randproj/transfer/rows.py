@@ -24,7 +24,7 @@ def batches(data, batch_size):
         Pairs of inputs and targets; targets are `None` where not given.
     """
     if isinstance(data, keras.utils.PyDataset):
-        data = [data[k] for k in range(data.num_batches)]
+        data = map(data.__getitem__, range(data.num_batches))
     leaves = keras.tree.flatten(data)
     if all(hasattr(leaf, "shape") for leaf in leaves):
         yield from _slices(data, leaves, batch_size)
