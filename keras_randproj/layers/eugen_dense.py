@@ -1,5 +1,7 @@
 """The dense layer whose hidden part is random features."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import activations
@@ -129,8 +131,8 @@ class EUGenDense(keras.layers.Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel = None
-        self.bias = None
+        self.kernel: Any = None
+        self.bias: Any = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 

@@ -1,6 +1,7 @@
 """One factor of a EUGen's features: a linear map of the input."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -57,7 +58,7 @@ class EUGenFactor(keras.layers.Layer):
         self.lr_multiplier = lr_multiplier
         self.seed = resolve_seed(seed)
         self.blocks = []
-        self.kernel = None
+        self.kernel: Any = None
         self.supports_masking = True
 
     def build(self, input_shape):

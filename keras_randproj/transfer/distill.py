@@ -111,7 +111,7 @@ def _in_order(model, items, data, batch_size):
     """The replacements in the order in which the teacher runs them."""
     if len(items) < 2:
         return items
-    order = []
+    order: list[Any] = []
     for x, _ in rows.batches(data, batch_size):
         with contextlib.ExitStack() as stack:
             for item in items:

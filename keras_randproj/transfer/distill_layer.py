@@ -1,5 +1,7 @@
 """A EUGen's head from its teacher's inputs and outputs, in closed form."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -194,7 +196,9 @@ def _targets(teacher, x, y):
 
 def _gather(eugen, teacher, pairs, split, verbose):
     """Streams the pairs into sums of the training and held-out rows."""
-    train = test = baseline = None
+    train: Any = None
+    test: Any = None
+    baseline: Any = None
     seen = 0
     bar = keras.utils.Progbar(None, unit_name="batch", verbose=verbose)
     for x, y in pairs():
@@ -275,7 +279,7 @@ class _Trainer(keras.Model):
     """Trains one layer without making it part of another model's graph."""
 
     def __init__(self, layer):
-        super().__init__()
+        super().__init__(name="fine_tuning")
         self.layer = layer
 
     def call(self, inputs):

@@ -113,10 +113,9 @@ def choose_ridge(train, held_out, use_bias):
         Ridge, kernel and bias.
     """
     enough = train.rows > len(train.features)
-    best = None
+    fits = {}
     for ridge in RIDGES if enough else RIDGES[1:]:
         kernel, bias = train.solve(ridge, use_bias)
         error = held_out.squared_error(kernel, bias)
-        if best is None or error < best[0]:
-            best = error, ridge, kernel, bias
-    return best[1:]
+        fits[error] = ridge, kernel, bias
+    return fits[min(fits)]

@@ -283,7 +283,8 @@ def test_other_backends_read_the_file(tmp_path, rng):
             check=True,
         )
         found = json.loads(done.stdout.strip().splitlines()[-1])
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+        difference = np.abs(np.array(found) - expected).max()
+        assert difference < 1e-3 * np.abs(expected).max()
 
 
 def test_seed_none_is_resolved_and_kept():

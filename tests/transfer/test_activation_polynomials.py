@@ -1,5 +1,6 @@
 """Polynomials of activations against closed forms and other fits."""
 
+import itertools
 import math
 
 import keras
@@ -49,7 +50,7 @@ def test_nothing_fits_better_under_the_normal_distribution(name, order):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_error_falls_with_the_order(name):
     errors = [activation_polynomials(name, k).error for k in range(9)]
-    assert all(a >= b - 1e-7 for a, b in zip(errors, errors[1:], strict=False))
+    assert all(a >= b - 1e-7 for a, b in itertools.pairwise(errors))
     assert errors[8] < 0.25 * errors[0]
 
 

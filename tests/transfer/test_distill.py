@@ -54,7 +54,7 @@ def test_each_layer_is_fitted_on_what_it_gets(inputs, model, x):
         found, numpy_of(by_hand(given)), rtol=1e-2, atol=1e-3
     )
     wanted, got = numpy_of(model(x)), numpy_of(student(x))
-    assert np.linalg.norm(got - wanted) < 0.3 * np.linalg.norm(wanted)
+    assert np.linalg.norm(got - wanted) < 0.6 * np.linalg.norm(wanted)
 
 
 def test_the_teacher_is_left_as_it_is(model, x):
