@@ -58,7 +58,11 @@ class Rebuilder:
         return new
 
     def _graph(self, model):
-        new = keras.models.clone_model(model, clone_function=self._visit)
+        new = keras.models.clone_model(
+            model,
+            input_tensors=new_inputs(model),
+            clone_function=self._visit,
+        )
         new.trainable = model.trainable
         return new
 
@@ -92,6 +96,23 @@ class Rebuilder:
                 continue
             self.made[id(old)] = (old, chosen)
             replace(new_owner, container, key, chosen)
+
+
+def new_inputs(model):
+    """Inputs like a Functional model's, of the same names; else `None`."""
+    if isinstance(model, keras.Sequential):
+        return None
+    names = {
+        id(layer.output): layer.name
+        for layer in model.layers
+        if isinstance(layer, keras.layers.InputLayer)
+    }
+    return keras.tree.map_structure(
+        lambda t: keras.Input(
+            batch_shape=t.shape, dtype=t.dtype, name=names.get(id(t))
+        ),
+        model.input,
+    )
 
 
 def is_graph(layer):
