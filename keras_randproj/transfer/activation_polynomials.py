@@ -63,7 +63,7 @@ def activation_polynomials(activation, order, scale=1.0, interval=None):
     >>> fit.coefficients.round(4)
     array([0.1995, 0.5   , 0.1995])
     >>> round(fit.error, 4)
-    0.1071
+    0.1061
     """
     function = _elementwise(activation)
     order = non_negative_integer("order", order)

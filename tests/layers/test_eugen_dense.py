@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from keras_harness import run_layer_test
 
 from keras_randproj import EUGenDense
 from keras_randproj import projections
 from keras_randproj.layers import EUGenFeatures
-from tests.keras_harness import run_layer_test
 
 FAMILIES = ["gaussian", "rademacher", "sparse_ternary", "orthogonal"]
 VARIANTS = [
