@@ -3,6 +3,12 @@
 from keras_randproj import config as config
 from keras_randproj import projections as projections
 from keras_randproj import report as report
+from keras_randproj import transfer as transfer
+from keras_randproj.layers import EUGenDense as EUGenDense
 from keras_randproj.layers import PRPDense as PRPDense
+from keras_randproj.transfer import convert as convert
+from keras_randproj.transfer import distill as distill
+from keras_randproj.transfer import distill_layer as distill_layer
+from keras_randproj.transfer import merge as merge
 
 __version__ = "0.1.0"

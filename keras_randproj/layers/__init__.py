@@ -1,3 +1,5 @@
 """What a user puts in a model."""
 
+from keras_randproj.layers.eugen_dense import EUGenDense as EUGenDense
+from keras_randproj.layers.eugen_features import EUGenFeatures as EUGenFeatures
 from keras_randproj.layers.prp_dense import PRPDense as PRPDense

@@ -1,0 +1,298 @@
+"""The dense layer whose hidden part is random features."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import activations
+from keras import constraints
+from keras import initializers
+from keras import ops
+from keras import regularizers
+
+from keras_randproj.arguments import positive_integer
+from keras_randproj.layers.eugen_estimator import unbiased_head
+from keras_randproj.layers.eugen_features import EUGenFeatures
+
+
+@keras.saving.register_keras_serializable("keras_randproj")
+class EUGenDense(keras.layers.Layer):
+    """A layer `f(W x)` as a linear head on random features of x.
+
+    Computes `activation(features(x) @ kernel + bias)` with
+
+        x+ = [x, ||x||]
+        B_i = (x+ @ G_1) * ... * (x+ @ G_i),            i = 1..order
+        features(x) = feature_activation(concat(B_1, ..., B_order))
+
+    where the matrices G_j come from a seed. It takes `input_dim *
+    num_features * order` products for the features and `order *
+    num_features * units` for the head, against `input_dim * units`. Only the
+    head is trained unless `trainable_projection` or `modulation` is set, and
+    files hold a seed for frozen matrices. The constant block of the paper is
+    the bias. Masks pass through unchanged.
+
+    Args:
+        units: Positive integer, size of the last output axis.
+        num_features: Positive integer, features of one block.
+        order: Positive integer, the number of blocks and the highest degree.
+        feature_activation: Activation of the features, or its name; `None`
+            for none. With order 1, no norm and no activation the layer is
+            linear.
+        activation: Activation of the output, or its name; `None` for none.
+        norm_feature: Boolean, whether `||x||` joins the input.
+        projection: Family of the matrices, or a template. `"orthogonal"` has
+            the least variance; `"hadamard"` takes O(d log d) time.
+        trainable_projection: Boolean, whether the matrices are trained; then
+            files hold them.
+        modulation: Boolean, whether each frozen matrix has a trained vector
+            on its input and one on its output.
+        share_projections: Boolean, whether block i takes block i - 1 times
+            one more projection, or i matrices of its own.
+        use_bias: Boolean, whether a bias is added.
+        seed: Integer in `[0, 2**64)`, or `None` to draw one, which the
+            config then keeps.
+        lr_multiplier: Positive float, see `PRPDense`; for `modulation`.
+        kernel_initializer: Initializer of the head.
+        bias_initializer: Initializer of bias.
+        kernel_regularizer: Regularizer of the head.
+        bias_regularizer: Regularizer of bias.
+        activity_regularizer: Regularizer of the output.
+        kernel_constraint: Constraint of the head.
+        bias_constraint: Constraint of bias.
+
+    Input shape:
+        `(batch, ..., input_dim)`, of rank 2 or more.
+
+    Output shape:
+        `(batch, ..., units)`.
+
+    Raises:
+        ValueError: If an argument is not as above; on `build`, if the last
+            input dimension is undefined or a matrix would have more than
+            `config.max_elements()` entries.
+
+    Reference:
+        Kim et al., "EUGens: Efficient, Unified, and General Dense Layers",
+        NeurIPS 2025, arXiv 2410.09771.
+
+    Example:
+
+    >>> layer = EUGenDense(512, num_features=64, order=2, seed=7)
+    >>> layer(keras.ops.ones((32, 784))).shape
+    (32, 512)
+    """
+
+    def __init__(
+        self,
+        units,
+        num_features,
+        order=2,
+        feature_activation=None,
+        activation=None,
+        norm_feature=True,
+        projection="orthogonal",
+        trainable_projection=False,
+        modulation=False,
+        share_projections=True,
+        use_bias=True,
+        seed=None,
+        lr_multiplier=10.0,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = positive_integer("units", units)
+        self.features = EUGenFeatures(
+            num_features,
+            order=order,
+            feature_activation=feature_activation,
+            norm_feature=norm_feature,
+            projection=projection,
+            trainable_projection=trainable_projection,
+            modulation=modulation,
+            share_projections=share_projections,
+            lr_multiplier=lr_multiplier,
+            seed=seed,
+            dtype=self.dtype_policy,
+            name="features",
+        )
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.kernel: Any = None
+        self.bias: Any = None
+        self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(min_ndim=2)
+
+    @classmethod
+    def from_dense(
+        cls,
+        dense,
+        order,
+        num_features,
+        projection="orthogonal",
+        coefficients=None,
+        seed=None,
+        **kwargs,
+    ):
+        """A EUGen whose mean over seeds is a polynomial of a dense layer.
+
+        With f the polynomial, the output's expectation is
+        `f(x @ kernel + bias)` for every input, exactly. Its variance falls as
+        `1 / num_features` and grows with
+        `(||w||^2 ||x||^2) ** order`: it is a start for training, and
+        `distill_layer` a better fit.
+
+        Args:
+            dense: A built `keras.layers.Dense`.
+            order: Positive integer.
+            num_features: Positive integer.
+            projection: Family of the matrices, or a template.
+            coefficients: Coefficients of f, lowest degree first, `order + 1`
+                of them at most. `None` takes `activation_polynomials` of the
+                layer's activation, for inputs of unit variance.
+            seed: Integer in `[0, 2**64)`, or `None` to draw one.
+            **kwargs: Further arguments, such as `trainable_projection`.
+
+        Returns:
+            A built `EUGenDense` without norm feature.
+
+        Raises:
+            ValueError: If `dense` is no built Dense layer, or there are more
+                coefficients than the order allows.
+
+        Example:
+
+        >>> dense = keras.layers.Dense(8, activation="gelu")
+        >>> dense.build((None, 32))
+        >>> eugen = EUGenDense.from_dense(dense, order=2, num_features=64)
+        >>> eugen(keras.ops.ones((1, 32))).shape
+        (1, 8)
+        """
+        kernel, bias = _kernel_and_bias(dense)
+        fixed = {"norm_feature", "feature_activation", "use_bias", "units"}
+        if fixed & set(kwargs):
+            raise ValueError(
+                f"`from_dense` sets {sorted(fixed)} itself. "
+                f"Received: {sorted(kwargs)}"
+            )
+        kwargs = {"name": dense.name, "dtype": dense.dtype_policy, **kwargs}
+        eugen = cls(
+            dense.units,
+            num_features,
+            order=order,
+            norm_feature=False,
+            projection=projection,
+            seed=seed,
+            **kwargs,
+        )
+        if coefficients is None:
+            coefficients = _fitted(dense.activation, order, kernel, bias)
+        coefficients = _checked(coefficients, order)
+        eugen.build((None, len(kernel)))
+        head, shift = unbiased_head(eugen.features, kernel, bias, coefficients)
+        eugen.kernel.assign(head)
+        eugen.bias.assign(shift)
+        return eugen
+
+    @property
+    def seed(self):
+        """The layer's seed, of which those of its matrices are functions."""
+        return self.features.seed
+
+    def build(self, input_shape):
+        self.features.build(input_shape)
+        width = self.features.order * self.features.num_features
+        self.kernel = self.add_weight(
+            (width, self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+        self.input_spec = self.features.input_spec
+
+    def call(self, inputs):
+        y = ops.matmul(self.features.compute(inputs), self.kernel)
+        if self.bias is not None:
+            y = y + self.bias
+        return y if self.activation is None else self.activation(y)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        config = self.features.get_config()
+        for name in ("name", "trainable", "dtype"):
+            del config[name]
+        config.update(
+            units=self.units,
+            activation=activations.serialize(self.activation),
+            use_bias=self.use_bias,
+            activity_regularizer=regularizers.serialize(
+                self.activity_regularizer
+            ),
+        )
+        for kind in ("kernel", "bias"):
+            for part, module in (
+                ("initializer", initializers),
+                ("regularizer", regularizers),
+                ("constraint", constraints),
+            ):
+                name = f"{kind}_{part}"
+                config[name] = module.serialize(getattr(self, name))
+        return {**super().get_config(), **config}
+
+
+def _kernel_and_bias(dense):
+    if not isinstance(dense, keras.layers.Dense) or not dense.built:
+        raise ValueError(
+            f"`dense` must be a built `keras.layers.Dense`. Received: {dense}"
+        )
+    kernel = ops.convert_to_numpy(dense.kernel).astype("float64")
+    if dense.bias is None:
+        return kernel, np.zeros(dense.units)
+    return kernel, ops.convert_to_numpy(dense.bias).astype("float64")
+
+
+def _fitted(activation, order, kernel, bias):
+    """Coefficients for the pre-activations that unit-variance inputs give."""
+    from keras_randproj.transfer import activation_polynomials
+
+    scale = np.sqrt(np.mean(np.sum(kernel**2, axis=0) + bias**2))
+    return activation_polynomials(activation, order, scale=scale).coefficients
+
+
+def _checked(coefficients, order):
+    coefficients = np.asarray(coefficients, "float64")
+    if coefficients.ndim != 1 or not 1 <= len(coefficients) <= order + 1:
+        raise ValueError(
+            f"`coefficients` must be at most order + 1 = {order + 1} numbers, "
+            f"lowest degree first. Received: coefficients={coefficients}"
+        )
+    if not np.all(np.isfinite(coefficients)):
+        raise ValueError(
+            "`coefficients` must be finite. "
+            f"Received: coefficients={coefficients}"
+        )
+    return coefficients

@@ -1,0 +1,233 @@
+"""The random features of a EUGen: products of random projections."""
+
+import itertools
+
+import keras
+import numpy as np
+from keras import activations
+from keras import ops
+
+from keras_randproj.arguments import last_dimension
+from keras_randproj.arguments import positive_integer
+from keras_randproj.arguments import resolve_seed
+from keras_randproj.layers.eugen_factor import EUGenFactor
+from keras_randproj.layers.eugen_factor import matrix
+from keras_randproj.layers.eugen_factor import serialize_template
+from keras_randproj.layers.eugen_factor import template
+from keras_randproj.random import derive_seed
+
+# Keeps the gradient of a norm finite at zero.
+SMALLEST_SQUARE = 1e-12
+
+
+@keras.saving.register_keras_serializable("keras_randproj")
+class EUGenFeatures(keras.layers.Layer):
+    """Random polynomial features of the input and its norm.
+
+    With `x+ = [x, ||x||]` and random matrices G_j at scale
+    `1/sqrt(input_dim)`, block i holds the products of i projections,
+
+        B_i = (x+ @ G_1) * ... * (x+ @ G_i)
+
+    and the output is `feature_activation(concat(B_1, ..., B_order))`. Masks
+    pass through unchanged.
+
+    Args:
+        num_features: Positive integer, features of one block.
+        order: Positive integer, the number of blocks.
+        feature_activation: Activation of the features, or its name; `None`
+            for none.
+        norm_feature: Boolean, whether `||x||` joins the input.
+        projection: Family of the matrices, or a template.
+        trainable_projection: Boolean, whether the matrices are trained; then
+            files hold them.
+        modulation: Boolean, whether each frozen matrix has a trained vector
+            on its input and one on its output.
+        share_projections: Boolean: block i takes block i - 1 times one more
+            projection (`order` matrices), or i matrices of its own
+            (`order * (order + 1) / 2`).
+        lr_multiplier: Positive float, see `PRPDense`; for `modulation`.
+        seed: Integer in `[0, 2**64)`, or `None` to draw one. Matrix k has the
+            k-th derived seed.
+
+    Input shape:
+        `(batch, ..., input_dim)`, of rank 2 or more.
+
+    Output shape:
+        `(batch, ..., order * num_features)`.
+
+    Raises:
+        ValueError: If an argument is not as above.
+
+    Reference:
+        Kim et al., "EUGens: Efficient, Unified, and General Dense Layers",
+        arXiv 2410.09771.
+
+    Example:
+
+    >>> layer = EUGenFeatures(16, order=3, seed=7)
+    >>> layer(keras.ops.ones((2, 100))).shape
+    (2, 48)
+    """
+
+    def __init__(
+        self,
+        num_features,
+        order=2,
+        feature_activation=None,
+        norm_feature=True,
+        projection="orthogonal",
+        trainable_projection=False,
+        modulation=False,
+        share_projections=True,
+        lr_multiplier=10.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_features = positive_integer("num_features", num_features)
+        self.order = positive_integer("order", order)
+        self.feature_activation = activations.get(feature_activation)
+        self.norm_feature = bool(norm_feature)
+        self.template = template(projection)
+        self.trainable_projection = bool(trainable_projection)
+        self.modulation = bool(modulation)
+        if self.modulation and self.trainable_projection:
+            raise ValueError(
+                "`modulation` is for a frozen projection. Received: "
+                "modulation=True, trainable_projection=True"
+            )
+        self.share_projections = bool(share_projections)
+        self.lr_multiplier = lr_multiplier
+        self.seed = resolve_seed(seed)
+        self.factors = []
+        self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(min_ndim=2)
+
+    @property
+    def num_factors(self):
+        """How many random matrices there are."""
+        if self.share_projections:
+            return self.order
+        return self.order * (self.order + 1) // 2
+
+    def build(self, input_shape):
+        input_dim = last_dimension(self, input_shape)
+        width = input_dim + int(self.norm_feature)
+        self.factors = [self._factor(k) for k in range(self.num_factors)]
+        for factor in self.factors:
+            factor.build((None, width))
+        self.input_spec = keras.layers.InputSpec(
+            min_ndim=2, axes={-1: input_dim}
+        )
+
+    def _factor(self, k):
+        mode = "frozen"
+        if self.trainable_projection:
+            mode = "trained"
+        elif self.modulation:
+            mode = "modulated"
+        return EUGenFactor(
+            self.num_features,
+            projection=self.template,
+            mode=mode,
+            lr_multiplier=self.lr_multiplier,
+            seed=derive_seed(self.seed, k),
+            dtype=self.dtype_policy,
+            name=f"factor_{k}",
+        )
+
+    def call(self, inputs):
+        return self.compute(inputs)
+
+    def compute(self, inputs):
+        """The features, inside another layer's call."""
+        x = self._with_norm(inputs) if self.norm_feature else inputs
+        blocks = self.products([f.project(x) for f in self.factors])
+        features = (
+            blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, -1)
+        )
+        if self.feature_activation is None:
+            return features
+        return self.feature_activation(features)
+
+    def _with_norm(self, inputs):
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        square = ops.sum(ops.square(x), axis=-1, keepdims=True)
+        norm = ops.sqrt(ops.maximum(square, SMALLEST_SQUARE))
+        return ops.concatenate([inputs, ops.cast(norm, inputs.dtype)], -1)
+
+    def products(self, factors):
+        """The blocks, from what each factor gives.
+
+        Args:
+            factors: List of `num_factors` tensors or arrays.
+
+        Returns:
+            List of `order` products.
+        """
+        if self.share_projections:
+            return list(itertools.accumulate(factors, lambda a, b: a * b))
+        rest = iter(factors)
+        blocks = []
+        for size in range(1, self.order + 1):
+            block = next(rest)
+            for _ in range(size - 1):
+                block = block * next(rest)
+            blocks.append(block)
+        return blocks
+
+    def matrices(self, input_dim):
+        """The matrices that the seed gives, before any training.
+
+        Args:
+            input_dim: Integer, size of the input, with its norm.
+
+        Returns:
+            List of `num_factors` float64 NumPy arrays `(input_dim,
+            num_features)`, `1/sqrt(input_dim)` in them.
+        """
+        return [
+            matrix(
+                self.template,
+                derive_seed(self.seed, k),
+                input_dim,
+                self.num_features,
+            )
+            for k in range(self.num_factors)
+        ]
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.order * self.num_features)
+
+    def save_own_variables(self, store):
+        store["seed"] = np.array(self.seed, "uint64")
+
+    def load_own_variables(self, store):
+        if list(store.keys()) != ["seed"]:
+            raise ValueError(
+                f"Layer '{self.path}' expects a seed in the file. Received: "
+                f"{sorted(store.keys())}. Build the layer with the arguments "
+                "of the one that was saved, and save damaged files again from "
+                "the original model."
+            )
+        self.seed = int(np.asarray(store["seed"]))
+        for k, factor in enumerate(self.factors):
+            factor.seed = derive_seed(self.seed, k)
+
+    def get_config(self):
+        config = {
+            "num_features": self.num_features,
+            "order": self.order,
+            "feature_activation": activations.serialize(
+                self.feature_activation
+            ),
+            "norm_feature": self.norm_feature,
+            "projection": serialize_template(self.template),
+            "trainable_projection": self.trainable_projection,
+            "modulation": self.modulation,
+            "share_projections": self.share_projections,
+            "lr_multiplier": self.lr_multiplier,
+            "seed": self.seed,
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,200 @@
+"""A model with some dense layers replaced by random ones."""
+
+import math
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+import keras
+
+from keras_randproj.transfer.cost import multiplications
+from keras_randproj.transfer.dense_view import Unsuitable
+from keras_randproj.transfer.dense_view import dense_view
+from keras_randproj.transfer.rebuild import Rebuilder
+from keras_randproj.transfer.rebuild import build_like
+from keras_randproj.transfer.rules import Rules
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """One layer and what stands in its place.
+
+    Args:
+        path: Path of the layer.
+        old: The layer of the old model.
+        new: The `PRPDense`, `EUGenDense` or other layer of the new one.
+    """
+
+    path: str
+    old: Any
+    new: Any
+
+
+@dataclass
+class Conversion:
+    """What a conversion did.
+
+    Args:
+        model: The new model.
+        replaced: List of `Replacement`.
+        skipped: List of pairs of a path and a reason.
+    """
+
+    model: Any = None
+    replaced: list[Replacement] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+    def skip(self, layer, reason):
+        """Notes a layer that was selected and is left as it is."""
+        self.skipped.append((layer.path or layer.name, reason))
+
+
+def convert(model, rules, data=None, verbose=1, **options):
+    """A new model of the same kind with chosen dense layers replaced.
+
+    The model itself is left as it is. Layers keep their names, all others
+    their weights; the optimizer's state is not copied. With `data`, every
+    `EUGenDense` is then distilled from the layer it replaces (see `distill`),
+    and without it starts as its rule says.
+
+    A model whose class makes its layers itself (a subclassed model, a layer
+    that holds dense layers) cannot say in its config what was replaced: save
+    its weights, and load them into a model converted by the same rules.
+
+    Args:
+        model: A built Sequential, Functional or subclassed model; nested
+            models and shared layers are followed.
+        rules: Dict or list of pairs. Left, what is replaced: a pattern of
+            paths (`"*/feedforward_*"`), a layer class, or a function of a
+            layer. Right, by what: `to_eugen(...)`, `to_prp(...)`, or a
+            function from a Dense layer to a layer, or to `None`. The first
+            that fits counts.
+        data: `None`, or calibration data, see `distill`.
+        verbose: 0 for silence, 1 to print what was replaced and skipped.
+        **options: Further arguments of `distill`, with `data`.
+
+    Returns:
+        The new model.
+
+    Raises:
+        ValueError: If the model is not built, a rule is malformed, no layer
+            fits the rules, or a layer cannot be copied.
+
+    Example:
+
+    >>> model = keras.Sequential(
+    ...     [keras.Input((16,)), keras.layers.Dense(32, "relu", name="hidden"),
+    ...      keras.layers.Dense(4)])
+    >>> rules = {"hidden": to_eugen(num_features=8)}
+    >>> convert(model, rules, verbose=0).get_layer("hidden").units
+    32
+    """
+    if data is not None:
+        from keras_randproj.transfer.distill import distill
+
+        return distill(model, data, rules, verbose=verbose, **options).model
+    if options:
+        raise ValueError(
+            "Options of `distill` need `data`. "
+            f"Received: data=None, {sorted(options)}"
+        )
+    return conversion(model, rules, verbose=verbose).model
+
+
+def conversion(model, rules, verbose=1):
+    """`convert`, with the account of what was done.
+
+    Args:
+        model: See `convert`.
+        rules: See `convert`.
+        verbose: 0 or 1.
+
+    Returns:
+        A `Conversion`.
+    """
+    if not isinstance(model, keras.Model) or not model.built:
+        raise ValueError(
+            "`model` must be a built `keras.Model`: call it on data first. "
+            f"Received: model={model}"
+        )
+    rules = Rules(rules)
+    done = Conversion()
+    found = {}
+
+    def choose(layer):
+        if id(layer) not in found:
+            found[id(layer)] = (layer, _replacement(layer, rules, done))
+        return found[id(layer)][1]
+
+    done.model = Rebuilder(choose, done.skip).rebuild(model)
+    skipped = {path for path, _ in done.skipped}
+    done.replaced = [r for r in done.replaced if r.path not in skipped]
+    if verbose:
+        print(describe(done, model))
+    if not done.replaced:
+        reasons = "".join(f"\n  {path}: {why}" for path, why in done.skipped)
+        raise ValueError(f"No layer of '{model.name}' was replaced.{reasons}")
+    return done
+
+
+def _replacement(layer, rules, done):
+    maker = rules.find(layer)
+    if maker is None or isinstance(layer, keras.Model):
+        return None
+    try:
+        dense, adapt = dense_view(layer)
+    except Unsuitable as reason:
+        done.skip(layer, str(reason))
+        return None
+    try:
+        new = maker(dense)
+    except ValueError as error:
+        done.skip(layer, str(error))
+        return None
+    if new is None:
+        done.skip(layer, "its rule leaves it")
+        return None
+    build_like(new, layer, dense.kernel.shape[0])
+    done.replaced.append(Replacement(layer.path or layer.name, layer, new))
+    return adapt(new)
+
+
+def describe(done, model):
+    """The account as text: layers, parameters and multiplications.
+
+    Args:
+        done: A `Conversion`.
+        model: The model that was converted.
+
+    Returns:
+        String.
+    """
+    lines = [f"Converted '{model.name}':"]
+    for r in done.replaced:
+        before, after = multiplications(r.old), multiplications(r.new)
+        lines.append(
+            f"  replaced {r.path}: {type(r.old).__name__} -> "
+            f"{type(r.new).__name__}, parameters {r.old.count_params():,} -> "
+            f"{r.new.count_params():,}, FLOPs a row {2 * before:,} -> "
+            f"{2 * after:,}"
+        )
+    lines += [f"  skipped {path}: {reason}" for path, reason in done.skipped]
+    flops = [
+        2 * sum(multiplications(layer) for layer in layers)
+        for layers in (
+            [r.old for r in done.replaced],
+            [r.new for r in done.replaced],
+        )
+    ]
+    lines += [
+        f"  parameters {model.count_params():,} -> "
+        f"{done.model.count_params():,}, trainable {_trainable(model):,} -> "
+        f"{_trainable(done.model):,}",
+        f"  FLOPs a row of the replaced layers {flops[0]:,} -> {flops[1]:,}",
+        "  The optimizer's state is not copied: compile the new model.",
+    ]
+    return "\n".join(lines)
+
+
+def _trainable(model):
+    return sum(math.prod(w.shape) for w in model.trainable_weights)

@@ -1,0 +1,121 @@
+"""Least squares from sums, so that data of any length fits in memory."""
+
+import numpy as np
+
+# Relative ridges that "auto" tries, on features of unit variance.
+RIDGES = (0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+
+# Directions of less relative variance are rounding errors of float32 features.
+RESOLUTION = 1e-11
+
+
+class NormalEquations:
+    """Sums over rows of features, targets and their products, in float64.
+
+    Args:
+        num_features: Integer, columns of the features.
+        units: Integer, columns of the targets.
+    """
+
+    def __init__(self, num_features, units):
+        self.rows = 0
+        self.features = np.zeros(num_features)
+        self.targets = np.zeros(units)
+        self.features_features = np.zeros((num_features, num_features))
+        self.features_targets = np.zeros((num_features, units))
+        self.square = 0.0
+
+    def add(self, features, targets):
+        """Adds rows.
+
+        Args:
+            features: Array `(rows, num_features)`.
+            targets: Array `(rows, units)`.
+        """
+        features = features.astype("float64", copy=False)
+        targets = targets.astype("float64", copy=False)
+        self.rows += len(features)
+        self.features += features.sum(axis=0)
+        self.targets += targets.sum(axis=0)
+        self.features_features += features.T @ features
+        self.features_targets += features.T @ targets
+        self.square += float(np.sum(targets**2))
+
+    def squared_error(self, kernel, bias):
+        """Sum over all rows of `||features @ kernel + bias - targets||^2`."""
+        linear = np.sum(kernel * (self.features_targets))
+        quadratic = np.sum(kernel * (self.features_features @ kernel))
+        shift = self.rows * bias @ bias - 2 * bias @ self.targets
+        cross = 2 * bias @ (kernel.T @ self.features)
+        total = quadratic - 2 * linear + shift + cross + self.square
+        return max(float(total), 0.0)
+
+    def solve(self, ridge, use_bias=True):
+        """Head of least squares, with a penalty on the kernel.
+
+        Args:
+            ridge: Non-negative float, relative to the features' variance.
+            use_bias: Boolean.
+
+        Returns:
+            float64 arrays `(num_features, units)` and `(units,)`.
+        """
+        mean_x = self.features / self.rows if use_bias else 0 * self.features
+        mean_y = self.targets / self.rows if use_bias else 0 * self.targets
+        gram = self.features_features / self.rows - np.outer(mean_x, mean_x)
+        cross = self.features_targets / self.rows - np.outer(mean_x, mean_y)
+        size = np.sqrt(np.maximum(np.diag(gram), 0))
+        inverse = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
+        gram = gram * inverse[:, None] * inverse
+        kernel = symmetric_solve(gram, cross * inverse[:, None], ridge)
+        kernel = kernel * inverse[:, None]
+        return kernel, mean_y - mean_x @ kernel
+
+
+def symmetric_solve(gram, cross, ridge):
+    """`(gram + ridge I)^-1 cross`, or the pseudo-inverse where singular.
+
+    Cholesky where it succeeds and is well conditioned, else the
+    eigen-decomposition without the directions that carry nothing.
+
+    Args:
+        gram: float64 array `(n, n)`, symmetric, of unit diagonal.
+        cross: float64 array `(n, units)`.
+        ridge: Non-negative float.
+
+    Returns:
+        float64 array `(n, units)`.
+    """
+    damped = gram + ridge * np.eye(len(gram))
+    try:
+        lower = np.linalg.cholesky(damped)
+        diagonal = np.diag(lower)
+        if diagonal.min() ** 2 > RESOLUTION * diagonal.max() ** 2:
+            half = np.linalg.solve(lower, cross)
+            return np.linalg.solve(lower.T, half)
+    except np.linalg.LinAlgError:
+        pass
+    values, vectors = np.linalg.eigh(damped)
+    kept = values > RESOLUTION * max(values[-1], 0)
+    vectors = vectors[:, kept]
+    return vectors @ ((vectors.T @ cross) / values[kept, None])
+
+
+def choose_ridge(train, held_out, use_bias):
+    """The ridge of least error on held-out rows, and its head.
+
+    Args:
+        train: `NormalEquations` of the rows to solve on.
+        held_out: `NormalEquations` of other rows.
+        use_bias: Boolean.
+
+    Returns:
+        Ridge, kernel and bias.
+    """
+    enough = train.rows > len(train.features)
+    fits = {}
+    for ridge in RIDGES if enough else RIDGES[1:]:
+        kernel, bias = train.solve(ridge, use_bias)
+        error = held_out.squared_error(kernel, bias)
+        fits[error] = ridge, kernel, bias
+    return fits[min(fits)]

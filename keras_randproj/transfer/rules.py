@@ -1,0 +1,110 @@
+"""Which layers a conversion replaces, and by what."""
+
+import fnmatch
+
+import keras
+
+from keras_randproj.layers import EUGenDense
+from keras_randproj.layers import PRPDense
+
+
+def to_prp(**options):
+    """A rule's right side: a dense layer becomes a `PRPDense`.
+
+    Args:
+        **options: Arguments of `PRPDense` other than `units`, `activation`
+            and `use_bias`, which are the replaced layer's.
+
+    Returns:
+        A function from a Dense layer to its replacement.
+    """
+
+    def make(dense):
+        return PRPDense(
+            dense.units,
+            activation=dense.activation,
+            use_bias=dense.use_bias,
+            name=dense.name,
+            dtype=dense.dtype_policy,
+            **options,
+        )
+
+    return make
+
+
+def to_eugen(num_features, order=2, unbiased=False, **options):
+    """A rule's right side: a dense layer and its activation become a EUGen.
+
+    Args:
+        num_features: Positive integer, features of one block.
+        order: Positive integer.
+        unbiased: Boolean, whether the layer starts as the unbiased estimator
+            (`EUGenDense.from_dense`) rather than with a random head.
+        **options: Further arguments of `EUGenDense`, or of `from_dense`.
+
+    Returns:
+        A function from a Dense layer to its replacement.
+    """
+
+    def make(dense):
+        if unbiased:
+            return EUGenDense.from_dense(dense, order, num_features, **options)
+        return EUGenDense(
+            dense.units,
+            num_features,
+            order=order,
+            name=dense.name,
+            dtype=dense.dtype_policy,
+            **options,
+        )
+
+    return make
+
+
+class Rules:
+    """Pairs of a selector and a maker; the first selector that fits counts.
+
+    Args:
+        rules: Dict or list of pairs. A selector is a pattern of paths
+            (`"*/feedforward_*"`, matched against path and name), a layer
+            class, or a function of a layer. A maker is a function from a
+            Dense layer to its replacement (`None` to leave it).
+    """
+
+    def __init__(self, rules):
+        pairs = list(rules.items()) if isinstance(rules, dict) else list(rules)
+        for pair in pairs:
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise ValueError(
+                    "`rules` must be a dict or pairs of a selector and a "
+                    f"maker. Received: {pair!r}"
+                )
+            selector, maker = pair
+            if not (isinstance(selector, str) or callable(selector)):
+                raise ValueError(
+                    "A selector must be a pattern, a layer class or a "
+                    f"function. Received: {selector!r}"
+                )
+            if not callable(maker):
+                raise ValueError(
+                    "A maker must be a function from a Dense layer to its "
+                    "replacement, such as `to_eugen(num_features=64)`. "
+                    f"Received: {maker!r}"
+                )
+        self.pairs = pairs
+
+    def find(self, layer):
+        """The maker for a layer, or `None`."""
+        for selector, maker in self.pairs:
+            if _selects(selector, layer):
+                return maker
+        return None
+
+
+def _selects(selector, layer):
+    if isinstance(selector, str):
+        names = (layer.path or "", layer.name)
+        return any(fnmatch.fnmatchcase(name, selector) for name in names)
+    if isinstance(selector, type) and issubclass(selector, keras.layers.Layer):
+        return isinstance(layer, selector)
+    return bool(selector(layer))

@@ -1,0 +1,109 @@
+"""Distilling whole models: order, inputs, shared layers, generators."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_randproj import convert
+from keras_randproj import distill
+from keras_randproj import distill_layer
+from keras_randproj.transfer import to_eugen
+
+
+def numpy_of(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+@pytest.fixture
+def model():
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(8, "gelu", name="first"),
+            keras.layers.Dense(8, "gelu", name="second"),
+            keras.layers.Dense(3, name="head"),
+        ]
+    )
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(size=(400, 6)).astype("float32")
+
+
+RULES = {"first": to_eugen(10, seed=1), "second": to_eugen(12, seed=2)}
+
+
+@pytest.mark.parametrize("inputs", ["student", "teacher"])
+def test_each_layer_is_fitted_on_what_it_gets(inputs, model, x):
+    """Against `distill_layer` on arrays recorded by hand."""
+    student, reports = distill(model, x, RULES, inputs=inputs, verbose=0)
+    assert [r.layer.split("/")[-1] for r in reports] == ["first", "second"]
+    first, second, _ = model.layers
+    hidden = numpy_of(first(x))
+    targets = numpy_of(second(hidden))
+    given = hidden
+    if inputs == "student":
+        given = numpy_of(student.get_layer("first")(x))
+    by_hand = to_eugen(12, seed=2)(second)
+    distill_layer(by_hand, None, (given, targets), verbose=0)
+    # Equal functions; near-singular heads may differ in directions of noise.
+    found = numpy_of(student.get_layer("second")(given))
+    np.testing.assert_allclose(
+        found, numpy_of(by_hand(given)), rtol=1e-2, atol=1e-3
+    )
+    wanted, got = numpy_of(model(x)), numpy_of(student(x))
+    assert np.linalg.norm(got - wanted) < 0.6 * np.linalg.norm(wanted)
+
+
+def test_the_teacher_is_left_as_it_is(model, x):
+    before = numpy_of(model(x))
+    distill(model, x, RULES, verbose=0)
+    np.testing.assert_array_equal(numpy_of(model(x)), before)
+    assert "call" not in vars(model.get_layer("first"))
+
+
+def test_layers_are_fitted_in_the_order_in_which_they_run(x):
+    a = keras.Input((6,))
+    late = keras.layers.Dense(6, "tanh", name="a_late")
+    early = keras.layers.Dense(6, "tanh", name="z_early")
+    model = keras.Model(a, late(early(a)))
+    rules = [(keras.layers.Dense, to_eugen(8))]
+    _, reports = distill(model, x, rules, verbose=0)
+    assert [r.layer for r in reports] == ["z_early", "a_late"]
+
+
+def test_a_shared_layer_sees_the_rows_of_all_its_calls(x):
+    a, b = keras.Input((6,)), keras.Input((6,))
+    shared = keras.layers.Dense(5, "tanh", name="shared")
+    model = keras.Model([a, b], shared(a) + shared(b))
+    _, (report,) = distill(
+        model, [x, 2 * x], {"shared": to_eugen(8)}, verbose=0
+    )
+    assert report.rows + report.held_out_rows == 800
+
+
+def test_convert_with_data_is_the_same(model, x):
+    student, _ = distill(model, x, RULES, verbose=0)
+    converted = convert(model, RULES, data=x, verbose=0)
+    np.testing.assert_allclose(
+        numpy_of(student(x)), numpy_of(converted(x)), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_a_generator_serves_one_layer(model, x):
+    batches = (x[k : k + 100] for k in range(0, 400, 100))
+    _, reports = distill(model, batches, {"first": RULES["first"]}, verbose=0)
+    assert reports[0].rows == 360
+    batches = (x[k : k + 100] for k in range(0, 400, 100))
+    with pytest.raises(ValueError, match="only once"):
+        distill(model, batches, RULES, verbose=0)
+
+
+def test_bad_arguments(model, x):
+    with pytest.raises(ValueError, match="inputs='both'"):
+        distill(model, x, RULES, inputs="both", verbose=0)
+    x[3, 2] = np.nan
+    with pytest.raises(ValueError, match="rows 3 of the data"):
+        distill(model, x, RULES, verbose=0)
