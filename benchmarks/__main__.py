@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-QUESTIONS = ["generation", "layer"]
+QUESTIONS = ["generation", "layer", "eugen"]
 BACKENDS = ["torch", "jax", "tensorflow"]
 
 

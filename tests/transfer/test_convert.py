@@ -1,6 +1,7 @@
 """Conversion of every kind of model, and of real ones."""
 
 import keras
+import keras_hub
 import numpy as np
 import pytest
 from keras import ops
@@ -290,8 +291,7 @@ def test_mobilenet():
 
 @pytest.mark.parametrize("name", ["BertBackbone", "GPT2Backbone"])
 def test_keras_hub(name, rng):
-    hub = pytest.importorskip("keras_hub")
-    model = getattr(hub.models, name)(
+    model = getattr(keras_hub.models, name)(
         vocabulary_size=50,
         num_layers=2,
         num_heads=2,
