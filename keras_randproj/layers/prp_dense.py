@@ -14,15 +14,13 @@ from keras import regularizers
 
 from keras_randproj import config as settings
 from keras_randproj import kernels
-from keras_randproj import projections
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
-from keras_randproj.arguments import resolve_seed
 from keras_randproj.arguments import seed_integer
+from keras_randproj.layers.projection_stack import ProjectionStack
 from keras_randproj.layers.scaled_weight import add_scaled_weight
-from keras_randproj.random import derive_seed
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -143,8 +141,10 @@ class PRPDense(keras.layers.Layer):
         self.scale_constraint = constraints.get(scale_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         self.implementation = kernels.check_implementation(implementation)
-        self.template, self.projections = self._read_projection(projection)
-        self._seed = self._read_seed(seed)
+        self.stack = ProjectionStack(
+            projection, self.depth, self.units, seed, self.storage
+        )
+        self.projections = list(self.stack.given)
         self.alpha = None
         self.scale = None
         self.bias = None
@@ -153,40 +153,6 @@ class PRPDense(keras.layers.Layer):
         self.residual_b = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
-
-    def _read_projection(self, projection):
-        """A template to complete in `build`, or the projections to use."""
-        given = (
-            projection
-            if isinstance(projection, (list, tuple))
-            else [projection]
-        )
-        given = [projections.get(item) for item in given]
-        if len(given) == 1 and given[0].units is None:
-            one_of("storage", self.storage, given[0].storages)
-            return projections.Template(given[0]), []
-        widths = [item.units for item in given]
-        if (
-            len(given) != self.depth
-            or None in widths
-            or widths[-1] != self.units
-        ):
-            raise ValueError(
-                "`projection` must be one template, or one projection with "
-                f"units for each of the {self.depth} stages, the last with "
-                f"{self.units} units. Received: projection={projection}"
-            )
-        return None, [item.shared() for item in given]
-
-    def _read_seed(self, seed):
-        if self.template is None:
-            if seed is not None:
-                raise ValueError(
-                    "`seed` must be None where `projection` has units and a "
-                    f"seed of its own. Received: seed={seed}"
-                )
-            return None
-        return resolve_seed(self.template.seed if seed is None else seed)
 
     @property
     def projection(self):
@@ -202,17 +168,21 @@ class PRPDense(keras.layers.Layer):
         """The layer's seed, of which those of its stages are functions."""
         if self.depth == 1 and self.projections:
             return self.projection.seed
-        return self._seed
+        return self.stack.seed
 
     def build(self, input_shape):
         input_dim = last_dimension(self, input_shape)
-        widths = self._widths(input_dim)
+        owner = f"Layer '{self.name}'"
+        inner = self.stack.inner_width(input_dim)
+        settings.check_elements((self.depth, inner), owner)
+        widths = self.stack.widths(input_dim)
         rank = self.residual_rank
         shapes = [(input_dim, rank), (rank, self.units)]
         for shape in (*itertools.pairwise(widths), *shapes):
-            settings.check_elements(shape, f"Layer '{self.name}'")
-        if self.template is not None:
-            self.projections = self._make_projections(widths)
+            settings.check_elements(shape, owner)
+        self.projections = self.stack.complete(
+            widths, self.dtype_policy, self.implementation
+        )
         for projection, width in zip(
             self.projections, widths[:-1], strict=True
         ):
@@ -228,30 +198,6 @@ class PRPDense(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(
             min_ndim=2, axes={-1: input_dim}
         )
-
-    def _widths(self, input_dim):
-        """Sizes of the features before, between and after the stages."""
-        if self.template is None:
-            return [input_dim, *[p.units for p in self.projections]]
-        inner = self.template.family.inner_width(input_dim, self.units)
-        settings.check_elements((self.depth, inner), f"Layer '{self.name}'")
-        return [input_dim, *[inner] * (self.depth - 1), self.units]
-
-    def _make_projections(self, widths):
-        return [
-            self.template.complete(
-                units,
-                seed=self._stage_seed(k),
-                name=f"projection_{k}" if k else "projection",
-                dtype=self.dtype_policy,
-                storage=self.storage,
-                implementation=self.implementation,
-            )
-            for k, units in enumerate(widths[1:])
-        ]
-
-    def _stage_seed(self, k):
-        return self._seed if self.depth == 1 else derive_seed(self._seed, k)
 
     def _add_weights(self, widths):
         input_dim, *inner_dims = widths[:-1]
@@ -367,16 +313,16 @@ class PRPDense(keras.layers.Layer):
         for name, weight in self._saved_weights().items():
             store[name] = weight
         store["lr_multiplier"] = np.array(self.lr_multiplier, "float64")
-        if self._has_stage_seeds():
+        if self.stack.has_stage_seeds(self.projections):
             store["seed"] = np.array(self.seed, "uint64")
 
     def load_own_variables(self, store):
         weights = self._saved_weights() if self.built else {}
         expected = {*weights, *(["lr_multiplier"] if weights else [])}
-        if weights and self._has_stage_seeds():
+        if weights and self.stack.has_stage_seeds(self.projections):
             expected.add("seed")
         found = set(store.keys())
-        if not self._has_stage_seeds():
+        if not self.stack.has_stage_seeds(self.projections):
             found.discard("seed")
         if found != expected:
             raise ValueError(
@@ -397,18 +343,19 @@ class PRPDense(keras.layers.Layer):
             ):
                 value = np.asarray(value) * (there / self.lr_multiplier)
             weight.assign(value)
-        if self._has_stage_seeds():
-            self._seed = seed_integer(np.asarray(store["seed"])[()])
+        if self.stack.has_stage_seeds(self.projections):
+            self.stack.seed = seed_integer(np.asarray(store["seed"])[()])
 
     def get_config(self):
+        explicit = self.stack.is_explicit(self.projections)
         config = {
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "projection": self._projection_config(),
+            "projection": self.stack.serialize(self.projections),
             "depth": self.depth,
             "residual_rank": self.residual_rank,
-            "seed": None if self._is_explicit() else self.seed,
+            "seed": None if explicit else self.seed,
             "storage": self.storage,
             "lr_multiplier": self.lr_multiplier,
             "activity_regularizer": regularizers.serialize(
@@ -425,27 +372,6 @@ class PRPDense(keras.layers.Layer):
                 name = f"{kind}_{part}"
                 config[name] = module.serialize(getattr(self, name))
         return {**super().get_config(), **config}
-
-    def _has_stage_seeds(self):
-        """Whether the stages' seeds are derived from one of the layer's."""
-        return self.depth > 1 and not self._is_explicit()
-
-    def _is_explicit(self):
-        """Whether the config names the projections rather than a template."""
-        if self.template is None or any(p.tie for p in self.projections):
-            return True
-        return self.depth > 1 and any(
-            projection.seed != self._stage_seed(k)
-            for k, projection in enumerate(self.projections)
-        )
-
-    def _projection_config(self):
-        if not self._is_explicit():
-            return self.template.serialize()
-        configs = [
-            keras.saving.serialize_keras_object(p) for p in self.projections
-        ]
-        return configs[0] if len(configs) == 1 else configs
 
 
 def _positive_number(name, value):
