@@ -18,7 +18,7 @@ from keras_randproj.demo import tables
 HIDDEN = (512, 256)
 CLASSES = 10
 # Adam's first learning rate, which falls to zero along a cosine.
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 5e-3
 
 # Name in the table, and the arguments of PRPDense; None is keras's Dense.
 VARIANTS = {

@@ -1,5 +1,7 @@
 """Which projections a layer has: their family, sizes and seeds."""
 
+from typing import Any
+
 import keras
 
 from keras_randproj import projections
@@ -30,8 +32,9 @@ class ProjectionStack:
         self.depth = depth
         self.units = units
         self.storage = storage
-        self.template = None
-        self.given = []
+        self.template: projections.Template | None = None
+        self.given: list = []
+        self.seed: Any = None
         several = isinstance(projection, (list, tuple))
         found = [
             projections.get(item)
@@ -56,7 +59,6 @@ class ProjectionStack:
                 f"seed of its own. Received: seed={seed}"
             )
         self.given = [item.shared() for item in found]
-        self.seed = None
 
     def inner_width(self, input_dim):
         """Size of the features between stages that a template makes."""
@@ -119,7 +121,7 @@ class ProjectionStack:
 
     def serialize(self, made):
         """What a layer's config holds of `projection`."""
-        if not self.is_explicit(made):
+        if self.template is not None and not self.is_explicit(made):
             return self.template.serialize()
         configs = [keras.saving.serialize_keras_object(p) for p in made]
         return configs[0] if len(configs) == 1 else configs
