@@ -1,7 +1,8 @@
-"""How fast is PRPDense beside keras.layers.Dense, one layer d -> d?
+"""How fast is PRPDense beside keras.layers.Dense, layers d -> d?
 
 Inference is compiled (see `compiled.py`); a training step is
-`train_on_batch` with Adam and a mean squared error, as a user runs it.
+`train_on_batch` with Adam and a mean squared error, as a user runs it, of one
+layer and of three: a lone Dense needs no gradient of its input, PRPDense does.
 """
 
 import keras
@@ -41,10 +42,21 @@ def rows():
                 **case,
                 **compare(_training_step(ours, x), _training_step(dense, x)),
             }
+        if (d, batch) == (4096, 256):
+            ours = _model(
+                d, *[PRPDense(d, projection=family, seed=k) for k in range(3)]
+            )
+            dense = _model(d, *[keras.layers.Dense(d) for _ in range(3)])
+            ours, dense = _training_step(ours, x), _training_step(dense, x)
+            yield {
+                "question": f"layer training step, 3 layers, {family}",
+                **case,
+                **compare(ours, dense, repeats=7),
+            }
 
 
-def _model(d, layer):
-    return keras.Sequential([keras.Input((d,)), layer])
+def _model(d, *layers):
+    return keras.Sequential([keras.Input((d,)), *layers])
 
 
 def _training_step(model, x):

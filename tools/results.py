@@ -71,7 +71,7 @@ def layer():
     run = data["runs"][0]
     lines += [
         "",
-        "`python -m benchmarks --only layer`, medians, one layer d -> d in "
+        "`python -m benchmarks --only layer`, medians, layers d -> d in "
         f"float32, {run['date']}; {versions}; {run['device']}. Inference is "
         "compiled on JAX and TensorFlow; a training step is "
         "`train_on_batch` with Adam.",
