@@ -83,7 +83,7 @@ def _parser():
         help="digits needs no network (default)",
     )
     demo.add_argument(
-        "--epochs", type=_positive, help="default: 40 for digits, else 10"
+        "--epochs", type=_positive, help="default: 15 for digits, else 10"
     )
     demo.add_argument("--seed", type=int, default=0)
     demo.add_argument("--out", default="demo-results", help="output folder")

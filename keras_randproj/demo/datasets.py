@@ -6,7 +6,7 @@ import numpy as np
 
 # Epochs and batch size that suit each.
 SETTINGS = {
-    "digits": {"epochs": 40, "batch_size": 32},
+    "digits": {"epochs": 15, "batch_size": 32},
     "mnist": {"epochs": 10, "batch_size": 128},
     "fashion_mnist": {"epochs": 10, "batch_size": 128},
 }
