@@ -133,6 +133,122 @@ def rates():
     return lines
 
 
+def autoencoder():
+    """Reconstruction error of the second tutorial's models."""
+    data = _load("02_autoencoder.json", TUTORIALS)
+    most = max(row.get("trainable", 0) for row in data["rows"])
+    lines = _head("784-768-128-768-784", "trained numbers", "fewer", "error")
+    for row in data["rows"]:
+        numbers = row.get("trainable")
+        lines.append(
+            _row(
+                row["model"],
+                f"{numbers:,}" if numbers else "-",
+                f"{most / numbers:.1f}x" if numbers else "-",
+                f"{row['error']:.4f}",
+            )
+        )
+    return [
+        *lines,
+        "",
+        "Mean squared error of a pixel on the test images; `python "
+        f"tutorials/02_autoencoder.py`, {data['epochs']} epochs, seed "
+        f"{data['seed']}; {_where(data)}.",
+    ]
+
+
+def sizes():
+    """Bytes in a file, of the tutorial on files."""
+    lines = _head("784-512-10", "trained numbers", "arrays, bytes", "file")
+    for row in _asked("size"):
+        lines.append(
+            _row(
+                row["model"],
+                *(
+                    f"{row[name]:,}"
+                    for name in ("trainable", "array_bytes", "file_bytes")
+                ),
+            )
+        )
+    return lines
+
+
+def opened():
+    """Differences between backends, of the tutorial on files."""
+    data = _load("05_seed_only_files.json", TUTORIALS)
+    lines = _head(f"saved on {data['backend']}, opened on", "difference")
+    for row in _asked("opened on"):
+        lines.append(_row(row["model"], f"{row['largest_difference']:.1e}"))
+    return lines
+
+
+def federated():
+    """Bytes sent and accuracy, of the tutorial on files."""
+    data = _load("05_seed_only_files.json", TUTORIALS)
+    lines = _head("hidden layer", "bytes sent, in all", "accuracy on MNIST")
+    for row in _asked("federated"):
+        lines.append(
+            _row(
+                row["model"],
+                f"{row['bytes_sent']:,}",
+                f"{row['accuracy']:.2%}",
+            )
+        )
+    return [
+        *lines,
+        "",
+        f"{data['clients']} clients, {data['rounds']} rounds, both ways; "
+        f"`python tutorials/05_seed_only_files.py`; {_where(data)}.",
+    ]
+
+
+def compression():
+    """Accuracy and bytes of the tutorial on compression."""
+    data = _load("06_compress_a_trained_model.json", TUTORIALS)
+    lines = _head("hidden_2 and head", "bytes", "accuracy", "seconds")
+    for row in data["rows"]:
+        if "accuracy" in row:
+            seconds = row.get("seconds")
+            lines.append(
+                _row(
+                    row["model"],
+                    f"{row['file_bytes']:,}",
+                    f"{row['accuracy']:.2%}",
+                    "-" if seconds is None else f"{seconds:.1f}",
+                )
+            )
+    return [
+        *lines,
+        "",
+        f"`python tutorials/06_compress_a_trained_model.py`; "
+        f"{data['unlabelled']:,} unlabelled images; {_where(data)}. The "
+        "seconds are those of a loaded machine.",
+    ]
+
+
+def bert():
+    """Trained numbers of a BERT, of the tutorial on compression."""
+    data = _load("06_compress_a_trained_model.json", TUTORIALS)
+    lines = _head("model", "trained numbers")
+    for row in data["rows"]:
+        if "trainable" in row:
+            lines.append(_row(row["model"], f"{row['trainable']:,}"))
+    return lines
+
+
+def _asked(question):
+    data = _load("05_seed_only_files.json", TUTORIALS)
+    return [row for row in data["rows"] if row["question"] == question]
+
+
+def _head(*titles):
+    return [_row(*titles), _row("---", *["---:"] * (len(titles) - 1))]
+
+
+def _row(*cells):
+    return f"| {' | '.join(cells)} |"
+
+
 def _spread(values):
     if not values:
         return "-"
@@ -160,6 +276,12 @@ TABLES = {
     "layer": layer,
     "classification": classification,
     "rates": rates,
+    "autoencoder": autoencoder,
+    "sizes": sizes,
+    "opened": opened,
+    "federated": federated,
+    "compression": compression,
+    "bert": bert,
 }
 
 
