@@ -38,6 +38,22 @@ def test_relative_links_lead_somewhere(page):
             assert path in MADE or path.exists(), link
 
 
+@pytest.mark.parametrize("script", TUTORIALS, ids=lambda path: path.stem)
+def test_tutorials_have_their_results_and_pictures(script):
+    text = script.read_text()
+    assert (ROOT / "tutorials/results" / f"{script.stem}.json").exists()
+    for link in re.findall(r"\]\((\.\./[^)#]+)", text):
+        path = (ROOT / "docs/tutorials" / link).resolve()
+        assert path in MADE or path.exists(), link
+    assert 'os.environ.setdefault("KERAS_BACKEND"' in text
+
+
+def test_the_site_names_every_page():
+    nav = set(re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text()))
+    there = {*(ROOT / "docs").rglob("*.md"), *MADE}
+    assert nav == {str(p.relative_to(ROOT / "docs")) for p in there}
+
+
 def test_pages_show_the_committed_results():
     command = [sys.executable, str(ROOT / "tools/results.py"), "--check"]
     subprocess.run(command, check=True)
