@@ -27,7 +27,7 @@ from keras_randproj import PRPDense
 from keras_randproj.demo import tutorial
 
 WIDTHS = (768, 128)
-EPOCHS = 1 if tutorial.FAST else 4
+EPOCHS = 1 if tutorial.FAST else 3
 BATCH_SIZE = 128
 RATES = {"Dense": 1e-3}  # Of Adam, along a cosine; 5e-3 where not named.
 

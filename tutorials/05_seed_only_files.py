@@ -29,7 +29,7 @@ from keras_randproj import PRPDense
 from keras_randproj import report
 from keras_randproj.demo import tutorial
 
-ROUNDS = 1 if tutorial.FAST else 5
+ROUNDS = 1 if tutorial.FAST else 3
 FOLDER = Path(tempfile.mkdtemp())
 
 # %% [markdown]

@@ -30,7 +30,7 @@ from keras_randproj.demo import tutorial
 from keras_randproj.transfer import to_eugen
 from keras_randproj.transfer import to_prp
 
-EPOCHS = 1 if tutorial.FAST else 4
+EPOCHS = 1 if tutorial.FAST else 3
 UNLABELLED = 10_000
 FEATURES = (16,) if tutorial.FAST else (64, 128, 256)
 
