@@ -6,3 +6,6 @@ from keras_randproj.layers.prp_dense import PRPDense as PRPDense
 from keras_randproj.layers.prp_multi_head_attention import (
     PRPMultiHeadAttention as PRPMultiHeadAttention,
 )
+from keras_randproj.layers.prp_transformer_block import (
+    PRPTransformerBlock as PRPTransformerBlock,
+)

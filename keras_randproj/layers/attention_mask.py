@@ -40,12 +40,15 @@ class AttentionMask:
     def add_queries(self, name, mask, query):
         """A mask of queries, `(batch, ...)`."""
         if mask is not None:
-            self.masks.append(self._positions(name, mask, query)[:, None, :, None])
+            self.masks.append(
+                self._positions(name, mask, query)[:, None, :, None]
+            )
 
     def add_keys(self, name, mask, value):
         """A mask of keys, `(batch, ...)`."""
         if mask is not None:
-            self.masks.append(self._positions(name, mask, value)[:, None, None])
+            mask = self._positions(name, mask, value)
+            self.masks.append(mask[:, None, None])
 
     def add_causal(self):
         """No key later than its query."""

@@ -1,6 +1,7 @@
 """Multi-head attention, whatever makes its queries, keys and values."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -66,11 +67,11 @@ class ProjectedAttention(keras.layers.Layer):
                 "Dropout cannot be used with flash attention. Received: "
                 f"dropout={dropout}, flash_attention={flash_attention}"
             )
-        self.query = None
-        self.key = None
-        self.value = None
-        self.gate = None
-        self.attention_output = None
+        self.query: Any = None
+        self.key: Any = None
+        self.value: Any = None
+        self.gate: Any = None
+        self.attention_output: Any = None
         self._softmax = keras.layers.Softmax(dtype=self.dtype_policy)
         self._dropout = keras.layers.Dropout(
             self.dropout, dtype=self.dtype_policy, seed=seed

@@ -24,7 +24,7 @@ class PRPMultiHeadAttention(ProjectedAttention):
 
     It takes the arguments, inputs and masks of
     `keras.layers.MultiHeadAttention` and returns what that returns; with
-    `num_key_value_heads` it is `keras.layers.GroupedQueryAttention`. Each of
+    `num_key_value_heads` it is `keras.layers.GroupQueryAttention`. Each of
     W_Q, W_K, W_V and W_O is a fixed random matrix between two trained
     vectors, so that self-attention of width d, with `num_heads * key_dim =
     d`, trains 12 d numbers instead of 4 d^2 + 4 d. In general, with widths q
