@@ -190,7 +190,9 @@ class ProjectedAttention(keras.layers.Layer):
         if repeats > 1:
             k = ops.repeat(k, repeats, axis=2)
             v = ops.repeat(v, repeats, axis=2)
-        if return_scores or self.dropout > 0:
+        # Fused attention on JAX takes keys and values of one width only.
+        widths_differ = self.key_dim != self.value_dim
+        if return_scores or self.dropout > 0 or widths_differ:
             y, scores = self._explicit(q, k, v, mask.dense(q, k), training)
         else:
             scores = None
