@@ -1,0 +1,41 @@
+"""The results file of a tutorial: written row by row, and continued."""
+
+import json
+
+from keras_randproj.demo import tutorial
+
+
+def test_rows_are_written_and_not_made_twice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tutorial, "FAST", False)
+    made = []
+
+    def make(value):
+        made.append(value)
+        return {"value": value}
+
+    for _ in range(2):
+        results = tutorial.Results("name", epochs=3)
+        assert results.row(lambda: make(1), model="a", seed=0)["value"] == 1
+        results.row(lambda: make(2), model="a", seed=1)
+    assert made == [1, 2]
+    written = json.loads((tmp_path / "tutorials/results/name.json").read_text())
+    assert written["epochs"] == 3
+    assert "keras" in written["versions"]
+    assert [row["seed"] for row in written["rows"]] == [0, 1]
+
+
+def test_fast_runs_leave_the_committed_results_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tutorial, "FAST", True)
+    tutorial.Results("name").row(lambda: {"value": 1}, model="a")
+    assert tutorial.Results("name").rows == []
+    assert not (tmp_path / "tutorials").exists()
+    assert tutorial.picture("a.png").parts[0] == "build"
+
+
+def test_fast_data_are_few_digits(monkeypatch):
+    monkeypatch.setattr(tutorial, "FAST", True)
+    (x, y), _ = tutorial.load("mnist")
+    assert x.shape == (640, 64)
+    assert len(y) == 640
