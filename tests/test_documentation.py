@@ -39,9 +39,8 @@ def test_relative_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("script", TUTORIALS, ids=lambda path: path.stem)
-def test_tutorials_have_their_results_and_pictures(script):
+def test_tutorials_choose_a_backend_and_show_what_is_there(script):
     text = script.read_text()
-    assert (ROOT / "tutorials/results" / f"{script.stem}.json").exists()
     for link in re.findall(r"\]\((\.\./[^)#]+)", text):
         path = (ROOT / "docs/tutorials" / link).resolve()
         assert path in MADE or path.exists(), link

@@ -168,4 +168,5 @@ if __name__ == "__main__":
 # <!-- results:autoencoder -->
 # <!-- /results:autoencoder -->
 #
-# ![Reconstructions](../images/02_reconstructions.png)
+# <!-- results:reconstructions -->
+# <!-- /results:reconstructions -->
