@@ -38,7 +38,8 @@ class CharGPT(keras.Model):
         self.tokens.build(input_shape)
         self.positions.build(input_shape)
         for block in self.blocks:
-            block.build(features)
+            if not block.built:
+                block.build(features)
         self.norm.build(features)
 
     def call(self, tokens, caches=None, index=None, training=None):
