@@ -1,22 +1,22 @@
 """Which implementation computes a projection.
 
-A named implementation that cannot run raises with its reason and never falls
-back; `None` tries them in order and ends at the reference.
+A named implementation that cannot run raises with its reasons and never falls
+back; `None` tries those meant for the device and ends at the reference.
 """
 
 import importlib
 
 from keras_randproj import config
 from keras_randproj.arguments import one_of
+from keras_randproj.kernels.devices import automatic
+from keras_randproj.kernels.unsupported import Unsupported
 
-# Name to module, fastest first; a module is imported when it is first tried.
+# Name to module; a module is imported when it is first tried.
 IMPLEMENTATIONS = {
+    "triton": "keras_randproj.kernels.triton",
+    "pallas": "keras_randproj.kernels.pallas",
     "reference": "keras_randproj.kernels.reference",
 }
-
-
-class Unsupported(Exception):
-    """Says why an implementation cannot take a call."""
 
 
 def check_implementation(name):
@@ -42,7 +42,7 @@ def modulate(
         scale: Tensor `(output_dim,)`, or `None` for ones.
         bias: Tensor `(output_dim,)`, or `None` for zeros.
         implementation: A name, or `None` for `config.implementation()` and,
-            failing that, the first that can run.
+            failing that, the first that can run on x's device.
 
     Returns:
         Tensor `(..., output_dim)` of x's dtype.
@@ -52,7 +52,7 @@ def modulate(
     """
     chosen = implementation or config.implementation()
     reasons = []
-    for name in [chosen] if chosen else IMPLEMENTATIONS:
+    for name in (chosen,) if chosen else automatic(x):
         module = importlib.import_module(IMPLEMENTATIONS[name])
         try:
             return module.modulate(operand, x, alpha, scale, bias)
