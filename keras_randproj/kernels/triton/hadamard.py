@@ -23,8 +23,7 @@ def walsh(
     16 x 16 matrix and go to the front, so that the next ones are last.
     """
     for start in tl.static_range(0, POWER, 4):
-        BITS: tl.constexpr = 4 if POWER - start >= 4 else POWER - start
-        values = _stage(values, BLOCK, POWER, BITS, EXACT, WIDE)
+        values = _stage(values, BLOCK, POWER, start, EXACT, WIDE)
         if start + 4 < POWER:
             values = _rotate(values, BLOCK, POWER, 4)
         else:
@@ -37,34 +36,32 @@ def _stage(
     values,
     BLOCK: tl.constexpr,
     POWER: tl.constexpr,
-    BITS: tl.constexpr,
+    START: tl.constexpr,
     EXACT: tl.constexpr,
     WIDE: tl.constexpr,
 ):
-    """H on the last `BITS` bits of the index, the identity on the others.
+    """H on the last four bits of the index, or as many as are left.
 
-    `EXACT` multiplies in float32; otherwise values are cut into two bfloat16,
-    16 bits of precision on tensor cores. `WIDE` multiplies the cut ones in
-    float32 too: the interpreter has no bfloat16 product.
+    Values are cut into bfloat16 parts that the tensor cores multiply without
+    error: three hold all of a float32, two are enough for half precision.
+    `WIDE` multiplies them as float32: the interpreter has no bfloat16 product.
     """
+    BITS: tl.constexpr = 4 if POWER - START >= 4 else POWER - START
     digit = tl.arange(0, 16)
     common = (digit[:, None] & digit[None, :]) & ((1 << BITS) - 1)
     common = common ^ (common >> 2)
     odd = (common ^ (common >> 1)) & 1
     same = (digit[:, None] >> BITS) == (digit[None, :] >> BITS)
-    matrix = tl.where(same, 1 - 2 * odd, 0)
-    flat = tl.reshape(values, (BLOCK * (1 << POWER) // 16, 16))
-    if EXACT:
-        flat = tl.dot(flat, matrix.to(tl.float32), input_precision="ieee")
-    else:
-        high = flat.to(tl.bfloat16)
-        low = (flat - high.to(tl.float32)).to(tl.bfloat16)
+    matrix = tl.where(same, 1.0 - 2 * odd, 0.0).to(tl.bfloat16)
+    rest = tl.reshape(values, (BLOCK * (1 << POWER) // 16, 16))
+    flat = tl.zeros_like(rest)
+    for _ in tl.static_range(3 if EXACT else 2):
+        part = rest.to(tl.bfloat16)
+        rest -= part.to(tl.float32)
         if WIDE:
-            flat = high.to(tl.float32) + low.to(tl.float32)
-            flat = tl.dot(flat, matrix.to(tl.float32), input_precision="ieee")
+            flat += tl.dot(part.to(tl.float32), matrix.to(tl.float32))
         else:
-            matrix = matrix.to(tl.bfloat16)
-            flat = tl.dot(high, matrix, acc=tl.dot(low, matrix))
+            flat = tl.dot(part, matrix, acc=flat)
     return tl.reshape(flat, (BLOCK, 1 << POWER))
 
 

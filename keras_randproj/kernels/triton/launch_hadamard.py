@@ -87,7 +87,9 @@ def transform(
         GROUPS=groups,
         BLOCK=block,
         POWER=order.bit_length() - 1,
-        num_warps=max(4, min(16, block * order // 1024)),
+        # Rows fill the registers: none are fetched ahead into shared memory.
+        num_stages=1,
+        num_warps=max(4, min(32, block * order // 512)),
         **arithmetic(x.dtype),
     )
     return y, sums if sums is None else sums.sum(0)
