@@ -7,6 +7,7 @@ these functions follow.
 
 import functools
 import hashlib
+import math
 import os
 from collections import deque
 from collections.abc import Callable
@@ -102,12 +103,18 @@ def _untile(words, spec):
 
 
 def map_strips(
-    function: Callable[[Span], np.ndarray], spec: TileSpec, shape: Span
+    function: Callable[[Span], np.ndarray],
+    spec: TileSpec,
+    shape: Span,
+    multiple: int = 1,
 ) -> Iterator[np.ndarray]:
-    """`function` of each strip of whole tile rows, in order, on all cores."""
+    """`function` of each strip of whole tile rows, in order, on all cores.
+
+    Strips but the last have a multiple of `multiple` rows.
+    """
     rows, cols = shape
-    tiles = max(1, STRIP_ENTRIES // max(1, cols * spec.rows))
-    height = tiles * spec.rows
+    unit = math.lcm(spec.rows, multiple)
+    height = max(1, STRIP_ENTRIES // max(1, cols * unit)) * unit
     spans = [(r, min(r + height, rows)) for r in range(0, rows, height)]
     if len(spans) < 2:
         yield from map(function, spans)

@@ -21,21 +21,19 @@ def modulate(operand, x, alpha, scale, bias):
         None if vector is None else ops.convert_to_tensor(vector)
         for vector in (alpha, scale, bias)
     ]
-    gain = 1 / math.sqrt(operand.input_dim)
     call = _hadamard if isinstance(operand, SignedHadamard) else _product
-    y = call(operand, x, *vectors, gain)
+    y = call(operand, x, vectors, 1 / math.sqrt(operand.input_dim))
     return y.reshape(*lead, operand.output_dim)
 
 
-def _hadamard(operand, x, alpha, scale, bias, gain):
+def _hadamard(operand, x, vectors, gain):
+    alpha, scale, bias = vectors
     signs = ops.convert_to_tensor(operand.signs)
     slots = None
     if operand.positions is not None:
         positions = ops.convert_to_tensor(operand.positions)
         slots = torch.full_like(signs, -1, dtype=torch.int32).flatten()
-        chosen = torch.arange(
-            operand.cols, dtype=torch.int32, device=x.device
-        )
+        chosen = torch.arange(operand.cols, dtype=torch.int32, device=x.device)
         slots = slots.scatter(0, positions.long(), chosen)
     return operators.hadamard(
         x,
@@ -51,7 +49,8 @@ def _hadamard(operand, x, alpha, scale, bias, gain):
     )
 
 
-def _product(operand, x, alpha, scale, bias, gain):
+def _product(operand, x, vectors, gain):
+    alpha, scale, bias = vectors
     table = None
     if isinstance(operand, PackedMatrix):
         source, size = operand.words, operand.size

@@ -71,9 +71,7 @@ def _rotate(
 ):
     """The last `BITS` bits of the index become the first."""
     if BITS > 0:
-        values = tl.reshape(
-            values, (BLOCK, 1 << (POWER - BITS), 1 << BITS)
-        )
+        values = tl.reshape(values, (BLOCK, 1 << (POWER - BITS), 1 << BITS))
         values = tl.permute(values, (0, 2, 1))
         values = tl.reshape(values, (BLOCK, 1 << POWER))
     return values
@@ -176,12 +174,8 @@ def forward_kernel(
             other=0,
         ).to(tl.float32)
         values *= _vector(alpha, inner, inner < rows, 1.0, ALPHA)
-        values *= _vector(
-            signs, group * ORDER + inner, inner < rows, 1.0, True
-        )
-        values = walsh(
-            values, BLOCK, POWER, POWER - POWER // 2, EXACT, WIDE
-        )
+        values *= _vector(signs, group * ORDER + inner, inner < rows, 1.0, True)
+        values = walsh(values, BLOCK, POWER, POWER - POWER // 2, EXACT, WIDE)
         total, probed = _emit(
             values * gain,
             total,

@@ -8,6 +8,7 @@ import torch
 import triton
 
 from keras_randproj.kernels.triton import product
+from keras_randproj.kernels.triton.device import HALF
 from keras_randproj.kernels.triton.device import arithmetic
 from keras_randproj.kernels.triton.device import processors
 
@@ -17,6 +18,7 @@ from keras_randproj.kernels.triton.device import processors
 FUSED_BATCH = 128
 # A chunk of P that stays in the second-level cache of an A100 or H100.
 CHUNK_BYTES = 16 * 2**20
+# Sides of a block of P; half as many inputs in float32, for the registers.
 BLOCK_B = 16
 BLOCK_IN = 64
 BLOCK_OUT = 64
@@ -33,30 +35,32 @@ class Matrix:
         table: float32 values of all codes, or `None`.
         rows: Rows of P.
         cols: Columns of P.
-        packed: Whether `source` holds words.
+        packed: 1 where `source` holds words, else 0.
         code: The family's word of the counter.
         bits: Bits an entry.
         tile_rows: Rows of a tile.
         tile_cols: Columns of a tile.
         levels: 0 for signs, the threshold of a ternary law, -1 for a table.
-        corner: Tile row and column where the matrix begins.
+        tile_row: Tile row where the matrix begins.
+        tile_col: Tile column where it begins.
     """
 
     source: Any
     table: Any
     rows: int
     cols: int
-    packed: bool
+    packed: int
     code: int
     bits: int
     tile_rows: int
     tile_cols: int
     levels: int
-    corner: tuple[int, int] = (0, 0)
+    tile_row: int = 0
+    tile_col: int = 0
 
     def constants(self):
         return {
-            "PACKED": self.packed,
+            "PACKED": bool(self.packed),
             "CODE": self.code,
             "BITS": self.bits,
             "TILE_ROWS": self.tile_rows,
@@ -93,17 +97,19 @@ def multiply(matrix, x, alpha, scale, bias, gain, transposed):
 
 
 def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
-    batch, inputs, outputs = *x.shape, y.shape[1]
+    batch, inputs = x.shape
+    outputs = y.shape[1]
     blocks = triton.cdiv(outputs, BLOCK_OUT), triton.cdiv(batch, BLOCK_B)
-    steps = triton.cdiv(inputs, BLOCK_IN)
+    block_in = BLOCK_IN if x.dtype in HALF else BLOCK_IN // 2
+    steps = triton.cdiv(inputs, block_in)
     wanted = triton.cdiv(2 * processors(x.device), blocks[0] * blocks[1])
     splits = max(1, min(wanted, steps // SPLIT_BLOCKS))
-    span = triton.cdiv(steps, splits) * BLOCK_IN
+    span = triton.cdiv(steps, splits) * block_in
     splits = triton.cdiv(inputs, span)
     target = y
     if splits > 1:
         target = y.new_empty((splits, *y.shape), dtype=torch.float32)
-    sides = (BLOCK_OUT, BLOCK_IN) if transposed else (BLOCK_IN, BLOCK_OUT)
+    sides = (BLOCK_OUT, block_in) if transposed else (block_in, BLOCK_OUT)
     given = {"SCALE": scale is not None, "BIAS": bias is not None}
     scale, bias = (x if v is None else v for v in (scale, bias))
     product.product_kernel[(*blocks, splits)](
@@ -117,7 +123,8 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         batch,
         matrix.rows,
         matrix.cols,
-        *matrix.corner,
+        matrix.tile_row,
+        matrix.tile_col,
         gain,
         span,
         ALPHA=alpha is not None,
@@ -190,8 +197,8 @@ def write(matrix, rows, cols, like):
         matrix.cols,
         rows[0],
         cols[0],
-        matrix.corner[0] + rows[0] // matrix.tile_rows,
-        matrix.corner[1] + cols[0] // matrix.tile_cols,
+        matrix.tile_row + rows[0] // matrix.tile_rows,
+        matrix.tile_col + cols[0] // matrix.tile_cols,
         height,
         width,
         BLOCK_R=BLOCK_IN,

@@ -172,8 +172,7 @@ def product(
     transposed: bool,
 ) -> Tensor:
     """`layout` is a `Matrix`'s numbers, from rows to levels."""
-    rows, cols, packed, *rest = layout
-    matrix = Matrix(source, table, rows, cols, bool(packed), *rest)
+    matrix = Matrix(source, table, *layout)
     return launch_product.multiply(
         matrix, x.contiguous(), alpha, scale, bias, gain, transposed
     )

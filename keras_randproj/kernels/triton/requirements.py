@@ -3,6 +3,7 @@
 import functools
 import importlib.metadata
 import os
+from typing import Any
 
 import keras
 
@@ -79,7 +80,7 @@ def _operand(operand):
         if order > LARGEST_ORDER:
             yield f"the transform has order {order} > {LARGEST_ORDER}"
     elif isinstance(operand, SeededTiles):
-        spec = operand.spec
+        spec: Any = operand.spec
         if spec.cols * spec.bits > 32 or max(spec.rows, spec.cols) > 64:
             yield (
                 f"a row of a tile takes {spec.cols * spec.bits} bits, and "
