@@ -120,18 +120,14 @@ class HadamardProduct:
                 pl.BlockSpec(
                     (block, groups * second, first), lambda i: (i, 0, 0)
                 ),
-                pl.BlockSpec(
-                    (1, groups * second, first), lambda i: (0, 0, 0)
-                ),
+                pl.BlockSpec((1, groups * second, first), lambda i: (0, 0, 0)),
                 pl.BlockSpec((groups, first, second), lambda i: (0, 0, 0)),
                 pl.BlockSpec((first, first), lambda i: (0, 0)),
                 pl.BlockSpec((second, second), lambda i: (0, 0)),
                 whole,
                 whole,
             ],
-            out_specs=pl.BlockSpec(
-                (block, first, second), lambda i: (i, 0, 0)
-            ),
+            out_specs=pl.BlockSpec((block, first, second), lambda i: (i, 0, 0)),
             interpret=interpreted(),
             name="randproj_hadamard_adjoint",
         )(
@@ -160,6 +156,8 @@ def _times(z, matrix):
 def _spread(v, size, positions):
     """The last axis at `size` places: the given ones, or the first."""
     if positions is not None:
-        return jnp.zeros((*v.shape[:-1], size), v.dtype).at[..., positions].set(v)
+        return (
+            jnp.zeros((*v.shape[:-1], size), v.dtype).at[..., positions].set(v)
+        )
     missing = size - v.shape[-1]
     return jnp.pad(v, [(0, 0)] * (v.ndim - 1) + [(0, missing)])

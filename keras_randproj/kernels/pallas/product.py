@@ -65,7 +65,10 @@ class SeededProduct:
         return pl.pallas_call(
             self._kernel,
             out_shape=jax.ShapeDtypeStruct((x.shape[0], outputs), x.dtype),
-            grid=(pl.cdiv(x.shape[0], BLOCK_BATCH), pl.cdiv(outputs, BLOCK_OUT)),
+            grid=(
+                pl.cdiv(x.shape[0], BLOCK_BATCH),
+                pl.cdiv(outputs, BLOCK_OUT),
+            ),
             in_specs=[
                 pl.BlockSpec((BLOCK_BATCH, x.shape[1]), lambda i, j: (i, 0)),
                 pl.BlockSpec((1, x.shape[1]), lambda i, j: (0, 0)),
