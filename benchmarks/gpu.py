@@ -11,6 +11,7 @@ import os
 import platform
 import statistics
 import sys
+from functools import partial
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -76,16 +77,18 @@ def hadamard_rows():
             inputs = [x.clone() for _ in range(copies)]
             vectors = [normal(d) for _ in range(3)]
             operand = operand_of("hadamard", d, "seed")
-            ours = [lambda v=v: call(operand, v, vectors) for v in inputs]
-            copied = [lambda v=v: v.clone() for v in inputs]
+            ours = [partial(call, operand, v, vectors) for v in inputs]
+            copied = [v.clone for v in inputs]
             layer = torch.nn.Linear(d, d, device="cuda", dtype=torch.bfloat16)
-            dense = [lambda v=v: layer(v) for v in inputs]
+            dense = [partial(layer, v) for v in inputs]
             yield row("hadamard over a copy", d, batch, ours, "copy", copied)
             yield row("hadamard over dense", d, batch, ours, "linear", dense)
 
 
 def rademacher_rows():
     """P in registers against dense weights and packed bits, cold and warm."""
+    import torch
+
     for d in (4096, 8192, 16384):
         copies = max(2, ROTATED_BYTES // (2 * d * d))
         weights = [normal(d, d) for _ in range(copies)]
@@ -96,9 +99,9 @@ def rademacher_rows():
         vectors = [normal(d) for _ in range(3)]
         for batch in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512):
             x = normal(batch, d)
-            ours = [lambda x=x: call(seeded, x, vectors)]
-            cold = [lambda x=x, w=w: x @ w for w in weights]
-            bits = [lambda x=x, p=p: call(p, x, vectors) for p in packed]
+            ours = [partial(call, seeded, x, vectors)]
+            cold = [partial(torch.matmul, x, w) for w in weights]
+            bits = [partial(call, p, x, vectors) for p in packed]
             for name, baseline in (
                 ("cuBLAS, cold", cold),
                 ("cuBLAS, warm", cold[:1]),

@@ -4,19 +4,16 @@ A named implementation that cannot run raises with its reasons and never falls
 back; `None` tries those meant for the device and ends at the reference.
 """
 
-import importlib
-
 from keras_randproj import config
 from keras_randproj.arguments import one_of
+from keras_randproj.kernels import pallas
+from keras_randproj.kernels import reference
+from keras_randproj.kernels import triton
 from keras_randproj.kernels.devices import automatic
 from keras_randproj.kernels.unsupported import Unsupported
 
-# Name to module; a module is imported when it is first tried.
-IMPLEMENTATIONS = {
-    "triton": "keras_randproj.kernels.triton",
-    "pallas": "keras_randproj.kernels.pallas",
-    "reference": "keras_randproj.kernels.reference",
-}
+# Each module has a `modulate`, and imports its compiler when that is called.
+IMPLEMENTATIONS = {"triton": triton, "pallas": pallas, "reference": reference}
 
 
 def check_implementation(name):
@@ -53,7 +50,7 @@ def modulate(
     chosen = implementation or config.implementation()
     reasons = []
     for name in (chosen,) if chosen else automatic(x):
-        module = importlib.import_module(IMPLEMENTATIONS[name])
+        module = IMPLEMENTATIONS[name]
         try:
             return module.modulate(operand, x, alpha, scale, bias)
         except Unsupported as reason:

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from dataclasses import field
 
 import numpy as np
 
+from keras_randproj.kernels.levels import law
 from keras_randproj.random import philox4x32
 
 Span = tuple[int, int]
@@ -37,6 +39,8 @@ class TileSpec:
         cols: Columns of a tile; `rows * cols * bits` is 128.
         integers: Array of `2**bits` integers: what the digest is made of.
         values: float32 array of `2**bits` entries at unit variance.
+
+    `law` is what `kernels.levels` makes of the values.
     """
 
     code: int
@@ -45,6 +49,7 @@ class TileSpec:
     cols: int
     integers: np.ndarray
     values: np.ndarray
+    law: tuple[int, float] = field(init=False)
 
     def __post_init__(self):
         if self.bits not in (1, 8, 16):
@@ -68,6 +73,7 @@ class TileSpec:
                     f"`{name}` must have {2**self.bits} elements. "
                     f"Received: shape={table.shape}"
                 )
+        object.__setattr__(self, "law", law(self.bits, self.values))
 
 
 def codes(

@@ -59,7 +59,6 @@ if BACKEND == "torch":
         @pytest.mark.parametrize("corner", CORNERS, ids=str)
         @pytest.mark.parametrize("family", oracle.TILED)
         def test_tiles_far_away(self, family, corner):
-            from keras_randproj.kernels.levels import levels
             from keras_randproj.kernels.triton import launch_product
 
             spec = projections.get(family).spec()
@@ -68,17 +67,16 @@ if BACKEND == "torch":
             sides = spec.rows, 2 * spec.cols
             matrix = launch_product.Matrix(
                 torch.tensor(key, dtype=torch.int32),
-                torch.from_numpy(spec.values),
                 *sides,
                 0,
                 spec.code,
                 spec.bits,
                 spec.rows,
                 spec.cols,
-                levels(spec)[0],
+                spec.law[0],
                 *corner,
             )
-            size = levels(spec)[1]
+            size = spec.law[1]
             wanted = far_block(family, corner, sides)
             eye = torch.eye(sides[0])
             spans = (0, sides[0]), (0, sides[1])

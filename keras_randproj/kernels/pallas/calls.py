@@ -6,8 +6,6 @@ from typing import Any
 import jax.numpy as jnp
 from keras import ops
 
-from keras_randproj.kernels.levels import TABLE
-from keras_randproj.kernels.levels import levels
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.pallas.hadamard import HadamardProduct
 from keras_randproj.kernels.pallas.modulated import modulated
@@ -39,9 +37,9 @@ def _product(operand, gain):
         arrays = ops.convert_to_tensor(operand.signs), positions
         return HadamardProduct(rows, cols, gain, turned), arrays
     spec: Any = operand.spec
-    law, size = levels(spec)
-    layout = Layout(spec.code, spec.bits, spec.rows, spec.cols, law)
-    table = jnp.asarray(spec.values) if law == TABLE else None
+    levels, size = spec.law
+    layout = Layout(spec.code, spec.bits, spec.rows, spec.cols, levels)
+    table = jnp.asarray(spec.values) if levels < 0 else None
     arrays = ops.convert_to_tensor(operand.key), table
     return SeededProduct(rows, cols, layout, gain * size, turned), arrays
 

@@ -1,13 +1,10 @@
 """From an operand to a call of the operator that computes it."""
 
-import functools
 import math
 
 import torch
 from keras import ops
 
-from keras_randproj.kernels.levels import TABLE
-from keras_randproj.kernels.levels import levels
 from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.triton import operators
@@ -51,31 +48,21 @@ def _hadamard(operand, x, vectors, gain):
 
 def _product(operand, x, vectors, gain):
     alpha, scale, bias = vectors
-    table = None
     if isinstance(operand, PackedMatrix):
         source, size = operand.words, operand.size
         layout = [operand.rows, operand.cols, 1, 0, operand.bits, 1, 1, 0]
     else:
         source, spec = operand.key, operand.spec
-        law, size = levels(spec)
-        if law == TABLE:
-            table = _table(spec, x.device)
+        levels, size = spec.law
         layout = [operand.rows, operand.cols, 0, spec.code, spec.bits]
-        layout += [spec.rows, spec.cols, law]
+        layout += [spec.rows, spec.cols, levels]
     return operators.product(
         x,
         alpha,
         ops.convert_to_tensor(source),
-        table,
         scale,
         bias,
         gain * size,
         layout,
         operand.transposed,
     )
-
-
-@functools.lru_cache(maxsize=16)
-def _table(spec, device):
-    """The values of all codes, on the device once."""
-    return torch.from_numpy(spec.values).to(device)

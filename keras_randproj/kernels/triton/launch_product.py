@@ -1,5 +1,6 @@
 """Grids and buffers of the products, and when to use the library's."""
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import torch
 import triton
 
+from keras_randproj.kernels.levels import TABLES
 from keras_randproj.kernels.triton import product
 from keras_randproj.kernels.triton.device import HALF
 from keras_randproj.kernels.triton.device import arithmetic
@@ -32,7 +34,6 @@ class Matrix:
 
     Args:
         source: int32 key `(4,)`, or packed words.
-        table: float32 values of all codes, or `None`.
         rows: Rows of P.
         cols: Columns of P.
         packed: 1 where `source` holds words, else 0.
@@ -40,13 +41,12 @@ class Matrix:
         bits: Bits an entry.
         tile_rows: Rows of a tile.
         tile_cols: Columns of a tile.
-        levels: 0 for signs, the threshold of a ternary law, -1 for a table.
+        levels: How codes become entries, see `kernels.levels`.
         tile_row: Tile row where the matrix begins.
         tile_col: Tile column where it begins.
     """
 
     source: Any
-    table: Any
     rows: int
     cols: int
     packed: int
@@ -65,11 +65,20 @@ class Matrix:
             "BITS": self.bits,
             "TILE_ROWS": self.tile_rows,
             "TILE_COLS": self.tile_cols,
-            "LEVELS": self.levels,
+            "LEVELS": max(self.levels, -1),
         }
 
     def values(self):
-        return self.source if self.table is None else self.table
+        """The table of all codes; any pointer where there is none."""
+        if self.levels >= 0:
+            return self.source
+        return _table(-1 - self.levels, self.source.device)
+
+
+@functools.cache
+def _table(number, device):
+    """A table on the device, copied once."""
+    return torch.from_numpy(TABLES[number]).to(device)
 
 
 def multiply(matrix, x, alpha, scale, bias, gain, transposed):

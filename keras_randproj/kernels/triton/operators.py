@@ -164,7 +164,6 @@ def product(
     x: Tensor,
     alpha: Tensor | None,
     source: Tensor,
-    table: Tensor | None,
     scale: Tensor | None,
     bias: Tensor | None,
     gain: float,
@@ -172,26 +171,26 @@ def product(
     transposed: bool,
 ) -> Tensor:
     """`layout` is a `Matrix`'s numbers, from rows to levels."""
-    matrix = Matrix(source, table, *layout)
+    matrix = Matrix(source, *layout)
     return launch_product.multiply(
         matrix, x.contiguous(), alpha, scale, bias, gain, transposed
     )
 
 
 @product.register_fake
-def _(x, alpha, source, table, scale, bias, gain, layout, transposed):
+def _(x, alpha, source, scale, bias, gain, layout, transposed):
     return x.new_empty((x.shape[0], layout[0 if transposed else 1]))
 
 
 def _save_product(ctx, inputs, output):
-    x, alpha, source, table, scale, bias, *rest = inputs
-    ctx.save_for_backward(x, alpha, source, table, scale)
+    x, alpha, source, scale, bias, *rest = inputs
+    ctx.save_for_backward(x, alpha, source, scale)
     ctx.rest = rest
     ctx.bias_dtype = None if bias is None else bias.dtype
 
 
 def _product_backward(ctx, upstream):
-    x, alpha, source, table, scale = ctx.saved_tensors
+    x, alpha, source, scale = ctx.saved_tensors
     gain, layout, transposed = ctx.rest
     wanted = ctx.needs_input_grad
     grads: list = [None] * len(wanted)
@@ -200,7 +199,6 @@ def _product_backward(ctx, upstream):
             upstream,
             scale,
             source,
-            table,
             None,
             None,
             gain,
@@ -210,21 +208,20 @@ def _product_backward(ctx, upstream):
         grads[0] = back if alpha is None else (back * alpha).to(x.dtype)
         if wanted[1]:
             grads[1] = _over_batch(back, x, alpha.dtype)
-    if wanted[4]:
+    if wanted[3]:
         ahead = product(
             x,
             alpha,
             source,
-            table,
             None,
             None,
             gain,
             layout,
             transposed,
         )
-        grads[4] = _over_batch(ahead, upstream, scale.dtype)
-    if wanted[5]:
-        grads[5] = upstream.float().sum(0).to(ctx.bias_dtype)
+        grads[3] = _over_batch(ahead, upstream, scale.dtype)
+    if wanted[4]:
+        grads[4] = upstream.float().sum(0).to(ctx.bias_dtype)
     return tuple(grads)
 
 

@@ -1,6 +1,5 @@
 """Why the Triton kernels cannot take a call."""
 
-import functools
 import importlib.metadata
 import os
 from typing import Any
@@ -28,11 +27,11 @@ def refusals(operand, x):
             "the backend is "
             f"{keras.backend.backend()}, and Triton kernels are torch's"
         ]
-    return [*_triton(), *_tensor(x), *_operand(operand)]
+    return [*VERSION_REFUSALS, *_tensor(x), *_operand(operand)]
 
 
-@functools.cache
-def _triton():
+def _version():
+    """Reasons that Triton's version gives."""
     try:
         found = importlib.metadata.version("triton")
     except importlib.metadata.PackageNotFoundError:
@@ -42,6 +41,10 @@ def _triton():
         oldest = ".".join(map(str, OLDEST_TRITON))
         return (f"triton {found} is older than {oldest}",)
     return ()
+
+
+# Found at import: `torch.compile` cannot trace a look at the packages.
+VERSION_REFUSALS = _version()
 
 
 def _tensor(x):
