@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint benchmarks clean
+.PHONY: demo test lint benchmarks docs docs-serve tutorials-fast clean
 
 demo: $(VENV)/.demo-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(BIN)/keras-randproj demo $(ARGS)
@@ -28,6 +28,22 @@ lint: $(VENV)/.test
 benchmarks: $(VENV)/.test
 	$(BIN)/python -m benchmarks --backend all $(ARGS)
 
+docs: $(VENV)/.docs
+	$(BIN)/python tools/results.py --check
+	$(BIN)/mkdocs build --strict
+
+docs-serve: $(VENV)/.docs
+	$(BIN)/mkdocs serve
+
+tutorials-fast: $(VENV)/.test
+	@set -e; for backend in $(BACKENDS); do \
+		for script in tutorials/[0-9]*.py; do \
+			echo "== $$script on $$backend"; \
+			KERAS_BACKEND=$$backend RANDPROJ_TUTORIAL_FAST=1 \
+				$(BIN)/python $$script; \
+		done; \
+	done
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -39,6 +55,10 @@ $(VENV)/.demo-%: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) torch
 	$(PIP) -e ".[torch,jax,tensorflow,test]"
+	touch $@
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e ".[docs]"
 	touch $@
 
 clean:

@@ -24,8 +24,6 @@ HIDDEN = 3072
 FEATURES = 64
 SWEEP = (256, 512, 1024, 2048, 4096, 8192)
 SWEEP_BATCH = 256
-# Below this width a call's fixed cost hides how it grows.
-FITTED_FROM = 512
 
 
 def feed_forward():
@@ -107,10 +105,7 @@ def rows():
 def exponents(found):
     """Slopes of log time in log width, for EUGen and Dense."""
     sweep = [
-        row
-        for row in found
-        if row["question"].startswith("EUGen of width")
-        and row["d"] >= FITTED_FROM
+        row for row in found if row["question"].startswith("EUGen of width")
     ]
     widths = [math.log(row["d"]) for row in sweep]
     return {

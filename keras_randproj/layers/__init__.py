@@ -3,3 +3,9 @@
 from keras_randproj.layers.eugen_dense import EUGenDense as EUGenDense
 from keras_randproj.layers.eugen_features import EUGenFeatures as EUGenFeatures
 from keras_randproj.layers.prp_dense import PRPDense as PRPDense
+from keras_randproj.layers.prp_multi_head_attention import (
+    PRPMultiHeadAttention as PRPMultiHeadAttention,
+)
+from keras_randproj.layers.prp_transformer_block import (
+    PRPTransformerBlock as PRPTransformerBlock,
+)

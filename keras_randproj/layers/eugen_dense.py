@@ -238,6 +238,11 @@ class EUGenDense(keras.layers.Layer):
             y = y + self.bias
         return y if self.activation is None else self.activation(y)
 
+    def dense_equivalent(self):
+        """Numbers that `keras.layers.Dense` would train in its place."""
+        inputs = self.features.input_spec.axes[-1]
+        return inputs * self.units + (self.units if self.use_bias else 0)
+
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 

@@ -5,6 +5,7 @@ from keras_randproj.projections.families import get as get
 from keras_randproj.projections.families import register as register
 from keras_randproj.projections.gaussian import Gaussian as Gaussian
 from keras_randproj.projections.hadamard import Hadamard as Hadamard
+from keras_randproj.projections.min_units import min_units as min_units
 from keras_randproj.projections.orthogonal import Orthogonal as Orthogonal
 from keras_randproj.projections.projection import Projection as Projection
 from keras_randproj.projections.rademacher import Rademacher as Rademacher

@@ -1,5 +1,8 @@
 """What a model or a file holds: parameters, bytes, and whether it is whole."""
 
+from keras_randproj.report.bit_efficiency import (
+    bit_efficiency as bit_efficiency,
+)
 from keras_randproj.report.summary import Row as Row
 from keras_randproj.report.summary import summary as summary
 from keras_randproj.report.verify import Verdict as Verdict

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-COLUMNS = ("layer", "type", "trainable", "dense", "reduction", "memory", "file")
+from keras_randproj.transfer.cost import multiplications
+
+COLUMNS = (
+    "layer",
+    "type",
+    "trainable",
+    "dense",
+    "reduction",
+    "memory",
+    "file",
+    "flops",
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +33,9 @@ class Row:
             many as `trainable` for layers that are not ours.
         memory: Bytes of its weights in memory, fixed ones included.
         file: Bytes of the arrays that it writes into a file.
+        flops: Multiplications and additions of its matrix products for one
+            row of input; `None` for a layer with matrices that is not made
+            of dense layers and ours. The total leaves such layers out.
     """
 
     layer: str
@@ -30,6 +44,7 @@ class Row:
     dense: int
     memory: int
     file: int
+    flops: int | None
 
     @property
     def reduction(self) -> float:
@@ -72,6 +87,7 @@ def summary(model):
         dense=sum(row.dense for row in rows),
         memory=_bytes(model.weights),
         file=sum(row.file for row in rows),
+        flops=sum(row.flops or 0 for row in rows),
     )
     return [*rows, total]
 
@@ -96,6 +112,7 @@ def text(rows):
                 f"{row.reduction:.1f}x",
                 f"{row.memory:,}",
                 f"{row.file:,}",
+                "-" if row.flops is None else f"{row.flops:,}",
             ]
         )
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -140,7 +157,19 @@ def _row(layer):
         dense=equivalent() if equivalent else trainable,
         memory=_bytes(layer.weights),
         file=_file_bytes(layer),
+        flops=_flops(layer),
     )
+
+
+def _flops(layer):
+    """Those of one row, or None where a matrix is used in an unknown way."""
+    products = multiplications(layer)
+    if products:
+        return 2 * products
+    if any(len(weight.shape) > 1 for weight in _own_weights(layer)):
+        return None
+    parts = [_flops(child) for child in _children(layer)]
+    return None if None in parts else sum(parts)
 
 
 def _file_bytes(layer):

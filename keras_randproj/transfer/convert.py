@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_randproj.transfer.attention import is_attention
 from keras_randproj.transfer.cost import multiplications
 from keras_randproj.transfer.dense_view import Unsuitable
 from keras_randproj.transfer.dense_view import dense_view
@@ -66,9 +67,9 @@ def convert(model, rules, data=None, verbose=1, **options):
             models and shared layers are followed.
         rules: Dict or list of pairs. Left, what is replaced: a pattern of
             paths (`"*/feedforward_*"`), a layer class, or a function of a
-            layer. Right, by what: `to_eugen(...)`, `to_prp(...)`, or a
-            function from a Dense layer to a layer, or to `None`. The first
-            that fits counts.
+            layer. Right, by what: `to_eugen(...)`, `to_prp(...)` (which also
+            takes `keras.layers.MultiHeadAttention`), or a function from a
+            Dense layer to a layer, or to `None`. The first that fits counts.
         data: `None`, or calibration data, see `distill`.
         verbose: 0 for silence, 1 to print what was replaced and skipped.
         **options: Further arguments of `distill`, with `data`.
@@ -141,6 +142,8 @@ def _replacement(layer, rules, done):
     maker = rules.find(layer)
     if maker is None or isinstance(layer, keras.Model):
         return None
+    if is_attention(layer):
+        return _attention_replacement(layer, maker, done)
     try:
         dense, adapt = dense_view(layer)
     except Unsuitable as reason:
@@ -154,9 +157,24 @@ def _replacement(layer, rules, done):
     if new is None:
         done.skip(layer, "its rule leaves it")
         return None
-    build_like(new, layer, dense.kernel.shape[0])
+    shape = (None, dense.kernel.shape[0])
+    build_like(new, layer, {"input_shape": shape})
     done.replaced.append(Replacement(layer.path or layer.name, layer, new))
     return adapt(new)
+
+
+def _attention_replacement(layer, maker, done):
+    """Attention as a whole; a maker of dense layers goes inside instead."""
+    if not getattr(maker, "takes_attention", False):
+        return None
+    try:
+        new = maker(layer)
+    except (Unsuitable, ValueError) as reason:
+        done.skip(layer, str(reason))
+        return None
+    build_like(new, layer, layer.get_build_config())
+    done.replaced.append(Replacement(layer.path or layer.name, layer, new))
+    return new
 
 
 def describe(done, model):

@@ -7,7 +7,10 @@ import keras
 from keras_randproj import kernels
 from keras_randproj.layers import EUGenDense
 from keras_randproj.layers import PRPDense
+from keras_randproj.layers import PRPMultiHeadAttention
 from keras_randproj.projections import Projection
+from keras_randproj.transfer.attention import attention_parts
+from keras_randproj.transfer.attention import is_attention
 
 
 def multiplications(layer):
@@ -17,7 +20,8 @@ def multiplications(layer):
     left out.
 
     Args:
-        layer: A built `Dense`, `EinsumDense`, `PRPDense` or `EUGenDense`.
+        layer: A built `Dense`, `EinsumDense`, `PRPDense` or `EUGenDense`, or
+            multi-head attention, of which the projections count.
 
     Returns:
         Integer; 0 for any other layer.
@@ -30,6 +34,8 @@ def multiplications(layer):
     if isinstance(layer, EUGenDense):
         factors = layer.features.factors
         return math.prod(layer.kernel.shape) + sum(map(_of_factor, factors))
+    if is_attention(layer) or isinstance(layer, PRPMultiHeadAttention):
+        return sum(map(multiplications, attention_parts(layer)))
     return 0
 
 

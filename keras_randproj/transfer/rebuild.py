@@ -194,11 +194,17 @@ def replace(owner, container, key, new):
         tracker.lock()
 
 
-def build_like(new, old, input_dim):
-    """Builds a layer under the path of the one it replaces."""
+def build_like(new, old, build_config):
+    """Builds a layer under the path of the one it replaces.
+
+    Args:
+        new: The layer, built already or not.
+        old: The layer that it replaces.
+        build_config: What `get_build_config` of a built one would return.
+    """
     if new.built:
         return
     with contextlib.ExitStack() as scopes:
         for part in (old.path or "").split("/")[:-1]:
             scopes.enter_context(keras.name_scope(part))
-        new.build((None, input_dim))
+        new.build_from_config(build_config)

@@ -6,29 +6,42 @@ import keras
 
 from keras_randproj.layers import EUGenDense
 from keras_randproj.layers import PRPDense
+from keras_randproj.transfer.attention import is_attention
+from keras_randproj.transfer.attention import prp_attention
 
 
 def to_prp(**options):
-    """A rule's right side: a dense layer becomes a `PRPDense`.
+    """A rule's right side: dense layers and attention become PRP layers.
+
+    A `Dense` or `EinsumDense` becomes a `PRPDense`, a
+    `keras.layers.MultiHeadAttention` or `GroupQueryAttention` a
+    `PRPMultiHeadAttention`.
 
     Args:
         **options: Arguments of `PRPDense` other than `units`, `activation`
-            and `use_bias`, which are the replaced layer's.
+            and `use_bias`, which are the replaced layer's. `seed` is the
+            seed of the projections in attention too.
 
     Returns:
-        A function from a Dense layer to its replacement.
+        A function from a Dense or attention layer to its replacement.
     """
 
-    def make(dense):
+    def make(layer):
+        if is_attention(layer):
+            given = dict(options)
+            if "seed" in given:
+                given["projection_seed"] = given.pop("seed")
+            return prp_attention(layer, **given)
         return PRPDense(
-            dense.units,
-            activation=dense.activation,
-            use_bias=dense.use_bias,
-            name=dense.name,
-            dtype=dense.dtype_policy,
+            layer.units,
+            activation=layer.activation,
+            use_bias=layer.use_bias,
+            name=layer.name,
+            dtype=layer.dtype_policy,
             **options,
         )
 
+    make.takes_attention = True  # type: ignore[attr-defined]
     return make
 
 

@@ -3,6 +3,7 @@
 import keras
 import pytest
 
+from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
 from keras_randproj.report import summary
 from keras_randproj.report.summary import text
@@ -70,3 +71,46 @@ def test_rows_become_dicts():
 def test_an_unbuilt_model_is_refused():
     with pytest.raises(ValueError, match="built"):
         summary(keras.Sequential([PRPDense(4)]))
+
+
+def test_flops_are_twice_the_products():
+    net = keras.Sequential(
+        [
+            keras.Input((64,)),
+            PRPDense(32, residual_rank=2),
+            keras.layers.BatchNormalization(),
+            PRPDense(64, projection="hadamard"),
+            keras.layers.Dense(10),
+        ]
+    )
+    flops = [row.flops for row in summary(net)]
+    first = 2 * (64 * 32 + 2 * (64 + 32))
+    # 32 inputs and 64 outputs: two groups of a transform of 32 = 4 * 8.
+    hadamard = 2 * 2 * 32 * (4 + 8)
+    assert flops[:-1] == [first, 0, hadamard, 2 * 64 * 10]
+    assert flops[-1] == sum(flops[:-1])
+
+
+def test_flops_are_unknown_where_a_matrix_is_no_dense_layers():
+    net = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            keras.layers.Conv2D(4, 3),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(10),
+        ]
+    )
+    rows = summary(net)
+    assert [row.flops for row in rows] == [None, 80, 80]
+    assert text(rows).splitlines()[2].endswith("-")
+
+
+def test_eugen_dense_stands_for_a_dense():
+    layer = EUGenDense(32, num_features=8, order=2, seed=1)
+    net = keras.Sequential([keras.Input((64,)), layer])
+    row = summary(net)[0]
+    assert row.type == "EUGenDense"
+    assert row.trainable == 2 * 8 * 32 + 32
+    assert row.dense == 64 * 32 + 32
+    assert row.flops == 2 * (2 * 65 * 8 + 2 * 8 * 32)
+    assert row.memory == 4 * (row.trainable + 2 * 65 * 8)

@@ -1,0 +1,79 @@
+"""What every tutorial needs: its size, its results file, its pictures.
+
+With RANDPROJ_TUTORIAL_FAST=1 a tutorial runs in seconds on scikit-learn's
+digits, and writes below `build/` instead of over the committed results.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from keras_randproj.demo import datasets
+from keras_randproj.demo.experiment import machine
+from keras_randproj.demo.experiment import versions
+
+FAST = os.environ.get("RANDPROJ_TUTORIAL_FAST", "0") == "1"
+TRIAL = Path("build/tutorials-fast")
+
+
+def load(name):
+    """`datasets.load(name)`, or 640 digits where tutorials run fast."""
+    if not FAST:
+        return datasets.load(name)
+    (x, y), test = datasets.load("digits")
+    return (x[:640], y[:640]), test
+
+
+def picture(name):
+    """Where a picture of this name goes."""
+    return _inside(TRIAL if FAST else Path("docs/images"), name)
+
+
+class Results:
+    """The rows of a results file, written as they come.
+
+    A row that is there already is not made again, so that a long run can be
+    stopped and continued; delete the file to start over.
+
+    Args:
+        name: Name of the file, without its ending.
+        **settings: What holds for all rows.
+    """
+
+    def __init__(self, name, **settings):
+        folder = TRIAL if FAST else Path("tutorials/results")
+        self.path = _inside(folder, f"{name}.json")
+        self.rows: list[dict] = []
+        self.settings = settings
+        if self.path.exists() and not FAST:
+            self.rows = json.loads(self.path.read_text())["rows"]
+
+    def row(self, make, **key):
+        """The row of this key, from the file or from `make()`.
+
+        Args:
+            make: Function without arguments that returns a dict of numbers.
+            **key: What tells the row from others.
+
+        Returns:
+            Dict: the key and the numbers.
+        """
+        for row in self.rows:
+            if all(row.get(k) == v for k, v in key.items()):
+                return row
+        row = {**key, **make()}
+        print(json.dumps(row), flush=True)
+        self.rows.append(row)
+        document = {
+            "versions": versions(),
+            "machine": machine(),
+            **self.settings,
+            "rows": self.rows,
+        }
+        self.path.write_text(json.dumps(document, indent=1) + "\n")
+        return row
+
+
+def _inside(folder, name):
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / name

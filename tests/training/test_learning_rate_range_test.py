@@ -1,0 +1,201 @@
+"""The sweep: its rates and losses, when it stops, what it leaves behind."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_randproj import PRPDense
+from keras_randproj.training import LearningRateRangeTest
+
+ROWS = 256
+
+
+def data(rng):
+    x = rng.normal(size=(ROWS, 8)).astype("float32")
+    return x, x @ rng.normal(size=(8, 1)).astype("float32")
+
+
+def model(optimizer=None, **compile_options):
+    net = keras.Sequential(
+        [
+            keras.Input((8,)),
+            PRPDense(16, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.1, seed=3),
+            keras.layers.Dense(1),
+        ]
+    )
+    net.compile(optimizer or keras.optimizers.Adam(1e-3), "mse")
+    return net
+
+
+def sweep(net, x, y, epochs=30, **options):
+    test = LearningRateRangeTest(**options)
+    history = net.fit(
+        x, y, batch_size=32, epochs=epochs, callbacks=[test], verbose=0
+    )
+    return test, history
+
+
+def state(net):
+    variables = [*net.variables, *net.optimizer.variables]
+    return [keras.ops.convert_to_numpy(v).copy() for v in variables]
+
+
+def test_model_optimizer_and_rate_are_as_before(rng):
+    x, y = data(rng)
+    net = model()
+    net.fit(x, y, epochs=1, verbose=0)
+    before = state(net)
+    test, _ = sweep(net, x, y, steps=30)
+    assert len(test.losses) > 10
+    assert max(test.losses) != min(test.losses)
+    after = state(net)
+    assert len(before) == len(after)
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert float(net.optimizer.learning_rate) == pytest.approx(1e-3)
+
+
+def test_training_goes_on_as_if_there_had_been_no_sweep(rng):
+    x, y = data(rng)
+    weights = []
+    for with_sweep in (False, True):
+        keras.utils.set_random_seed(5)
+        net = model()
+        if with_sweep:
+            sweep(net, x, y, steps=20)
+        net.fit(x, y, epochs=2, shuffle=False, verbose=0)
+        weights.append(net.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_the_sweep_is_geometric_and_then_stops_training(rng):
+    x, y = data(rng)
+    options = {"min_rate": 1e-5, "max_rate": 1e-2, "steps": 20}
+    test, history = sweep(model(), x, y, **options)
+    np.testing.assert_allclose(test.rates, np.geomspace(1e-5, 1e-2, 20))
+    assert len(test.losses) == len(test.smoothed) == 20
+    assert len(history.epoch) == 3
+    assert not test.diverged
+
+
+def test_losses_are_those_of_single_batches_at_the_swept_rates(rng):
+    """Plain gradient descent on one weight, worked out by hand."""
+    x = rng.normal(size=(64, 1)).astype("float32")
+    y = 3 * x
+    net = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, use_bias=False)]
+    )
+    net.compile(keras.optimizers.SGD(0.5), "mse")
+    weight = float(net.get_weights()[0][0, 0])
+    test = LearningRateRangeTest(1e-3, 1e-1, steps=12, smoothing=0.5)
+    net.fit(
+        x, y, batch_size=16, epochs=3, shuffle=False, callbacks=[test],
+        verbose=0,
+    )  # fmt: skip
+    mean = 0.0
+    for k, rate in enumerate(np.geomspace(1e-3, 1e-1, 12)):
+        part = x[16 * (k % 4) :][:16].astype("float64")
+        loss = np.mean(((weight - 3) * part) ** 2)
+        assert test.losses[k] == pytest.approx(loss, rel=1e-3)
+        mean = 0.5 * mean + 0.5 * loss
+        corrected = mean / (1 - 0.5 ** (k + 1))
+        assert test.smoothed[k] == pytest.approx(corrected, rel=1e-3)
+        weight -= rate * 2 * (weight - 3) * np.mean(part**2)
+
+
+def test_divergence_stops_the_sweep(rng):
+    x, y = data(rng)
+    net = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
+    net.compile(keras.optimizers.SGD(0.1), "mse")
+    before = net.get_weights()
+    test, _ = sweep(net, x, y, min_rate=1e-3, max_rate=1e4, steps=100)
+    assert test.diverged
+    assert len(test.losses) < 100
+    for old, new in zip(before, net.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_loss_that_is_not_finite_stops_the_sweep(rng):
+    x, y = data(rng)
+    x[:] = np.nan
+    test, _ = sweep(model(), x, y, steps=100)
+    assert test.diverged
+    with pytest.raises(ValueError, match="no sweep"):
+        test.suggestion()
+
+
+def test_the_suggestion_is_below_the_edge_of_stability(rng):
+    """On a quadratic the largest stable rate is 2 / its curvature."""
+    x, y = data(rng)
+    net = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
+    net.compile(keras.optimizers.SGD(0.1), "mse")
+    test, _ = sweep(net, x, y, min_rate=1e-4, max_rate=10.0, steps=100)
+    edge = 1 / np.linalg.eigvalsh(x.T @ x / len(x)).max()
+    assert 1e-3 < test.suggestion() < edge
+
+
+def test_vectors_ask_for_a_higher_rate_than_a_kernel(rng):
+    """Why the callback is here: multiplier 1 is the paper's own form."""
+    x = rng.normal(size=(ROWS, 256)).astype("float32")
+    y = x[:, :8]
+    found = []
+    for layer in (
+        keras.layers.Dense(256, activation="relu"),
+        PRPDense(256, activation="relu", seed=1, lr_multiplier=1.0),
+    ):
+        net = keras.Sequential([keras.Input((256,)), layer])
+        head = type(layer)(8, **({} if layer.name[0] == "d" else {"seed": 2}))
+        net.add(head)
+        net.compile("adam", "mse")
+        found.append(sweep(net, x, y, steps=100)[0].suggestion())
+    assert found[1] > 2 * found[0]
+
+
+def test_plot_writes_a_picture(rng, tmp_path):
+    pytest.importorskip("matplotlib")
+    test, _ = sweep(model(), *data(rng), steps=60)
+    figure = test.plot(tmp_path / "sweep.png")
+    assert (tmp_path / "sweep.png").stat().st_size > 5_000
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log"
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), test.losses)
+
+
+def test_a_schedule_is_refused(rng):
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 100)
+    net = model(keras.optimizers.Adam(schedule))
+    with pytest.raises(ValueError, match="schedule"):
+        sweep(net, *data(rng), steps=20)
+
+
+def test_too_few_batches_are_refused(rng):
+    with pytest.raises(ValueError, match="offers 8"):
+        sweep(model(), *data(rng), epochs=1, steps=20)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"min_rate": 0},
+        {"min_rate": 1.0, "max_rate": 0.1},
+        {"max_rate": float("inf")},
+        {"steps": 5},
+        {"steps": 10.5},
+        {"smoothing": 1.0},
+        {"smoothing": -0.1},
+        {"divergence": 1},
+        {"divergence": "4"},
+    ],
+    ids=str,
+)
+def test_wrong_arguments(wrong):
+    with pytest.raises(ValueError, match="Received"):
+        LearningRateRangeTest(**wrong)
+
+
+def test_no_sweep_no_suggestion():
+    with pytest.raises(ValueError, match="call `fit`"):
+        LearningRateRangeTest().suggestion()
