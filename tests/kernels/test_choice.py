@@ -107,15 +107,28 @@ if BACKEND == "torch":
         assert automatic(torch.ones(2)) == ("reference",)
         assert ran("hadamard", None) == set()
 
-    def test_an_old_gpu(monkeypatch):
+    @pytest.mark.parametrize(
+        ("gpu", "wanted"),
+        [
+            ((7, 5, 2**16), ["compute capability (7, 5)", "shared memory"]),
+            ((8, 6, 101376), ["shared memory"]),
+            ((9, 0, 232448), []),
+        ],
+    )
+    def test_old_and_small_gpus(gpu, wanted, monkeypatch):
+        names = "major", "minor", "shared_memory_per_block_optin"
+        properties = types.SimpleNamespace(**dict(zip(names, gpu, strict=True)))
         monkeypatch.setattr(
-            torch.cuda, "get_device_capability", lambda device: (7, 5)
+            torch.cuda, "get_device_properties", lambda device: properties
         )
         x = types.SimpleNamespace(
             device=torch.device("cuda"), dtype=torch.float32
         )
-        (reason,) = requirements._tensor(x)
-        assert "compute capability (7, 5)" in reason
+        op = kernels.SignedHadamard(2**15, 2**15, signs=np.ones((1, 2**15)))
+        found = requirements.refusals(op, x)
+        assert len(found) == len(wanted)
+        for reason, part in zip(found, wanted, strict=True):
+            assert part in reason
 
     def test_export_takes_the_reference(monkeypatch):
         monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)

@@ -16,6 +16,9 @@ OLDEST_TRITON = (3, 2)
 OLDEST_GPU = (8, 0)
 # Rows of a transform that a program can hold.
 LARGEST_ORDER = 32768
+# Shared memory that a number of a row takes between stages, rounded up from
+# what the compiler reports (132,096 bytes at order 32768).
+ROW_BYTES = 4.125
 TILES_A_SIDE = 2**32
 DTYPES = ("float32", "float16", "bfloat16")
 
@@ -27,7 +30,7 @@ def refusals(operand, x):
             "the backend is "
             f"{keras.backend.backend()}, and Triton kernels are torch's"
         ]
-    return [*VERSION_REFUSALS, *_tensor(x), *_operand(operand)]
+    return [*VERSION_REFUSALS, *_tensor(operand, x), *_operand(operand)]
 
 
 def _version():
@@ -47,7 +50,7 @@ def _version():
 VERSION_REFUSALS = _version()
 
 
-def _tensor(x):
+def _tensor(operand, x):
     import torch
 
     if torch.compiler.is_exporting():
@@ -59,12 +62,22 @@ def _tensor(x):
     if dtype not in DTYPES:
         yield f"the input is {dtype}, and kernels take {', '.join(DTYPES)}"
     if x.device.type == "cuda":
-        capability = torch.cuda.get_device_capability(x.device)
+        # What torch.compile can fold into a constant.
+        gpu = torch.cuda.get_device_properties(x.device)
+        capability = gpu.major, gpu.minor
         if capability < OLDEST_GPU:
             yield (
                 f"the GPU has compute capability {capability}, and kernels "
                 f"need {OLDEST_GPU}"
             )
+        if isinstance(operand, SignedHadamard):
+            needed = int(ROW_BYTES * operand.signs.shape[1])
+            offered = getattr(gpu, "shared_memory_per_block_optin", needed)
+            if needed > offered:
+                yield (
+                    f"a row of the transform takes {needed} bytes of shared "
+                    f"memory, and the GPU offers {offered}"
+                )
     elif os.environ.get("TRITON_INTERPRET") != "1":
         yield (
             f"the input is on {x.device.type}, not on a CUDA device "
