@@ -16,6 +16,7 @@ from benchmarks.compiled import inference
 from benchmarks.eugen_results import provenance
 from benchmarks.eugen_results import write
 from benchmarks.timing import compare
+from benchmarks.timing import median_ms
 from keras_randproj import EUGenDense
 from keras_randproj import merge
 
@@ -102,6 +103,14 @@ def rows():
         )
 
 
+def empty_model_ms():
+    """What a call of a model costs at batch 1, whatever is in it."""
+    model = keras.Sequential(
+        [keras.Input((WIDTH,)), keras.layers.Activation("relu")]
+    )
+    return median_ms(inference(model, np.ones((1, WIDTH), "float32")), 201)
+
+
 def exponents(found):
     """Slopes of log time in log width, for EUGen and Dense."""
     sweep = [
@@ -127,6 +136,8 @@ def main():
             f"{row['baseline_ms']:8.3f} ms, ratio {row['ratio']:6.1f}",
             flush=True,
         )
+    result["empty_model_ms"] = empty_model_ms()
+    print("a model that does nothing, batch 1:", result["empty_model_ms"], "ms")
     result["exponents"] = exponents(result["rows"])
     print("cost ~ d^e:", result["exponents"])
     write(f"eugen_speed_{keras.backend.backend()}.json", result)

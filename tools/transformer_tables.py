@@ -1,0 +1,92 @@
+"""Tables of the transformer tutorials, in Markdown."""
+
+import statistics
+
+from cells import head
+from cells import row
+from cells import spread
+from cells import tutorial
+from cells import where
+
+
+def gpt():
+    """The character GPT's variants, over their seeds."""
+    data = tutorial("03_transformer.json")
+    runs: dict = {}
+    for r in data["rows"]:
+        runs.setdefault(r["variant"], []).append(r)
+    base = runs["Dense"]
+    lines = head(
+        "4 layers, width 128",
+        "seeds",
+        "held-out loss",
+        "above Dense",
+        "trained numbers",
+        "of attention",
+        "inference reads",
+        "file, bytes",
+        "ms a step",
+        "characters/s",
+    )
+    for name, rows in runs.items():
+        gap = _mean(rows, "loss") - _mean(base, "loss")
+        lines.append(
+            row(
+                name,
+                str(len(rows)),
+                spread([r["loss"] for r in rows], digits=3),
+                f"{gap:+.3f}",
+                *(
+                    f"{rows[0][key]:,}"
+                    for key in (
+                        "trainable",
+                        "attention",
+                        "inference",
+                        "file_bytes",
+                    )
+                ),
+                f"{statistics.median(r['step_ms'] for r in rows):.0f}",
+                f"{_mean(rows, 'characters_per_second'):.0f}",
+            )
+        )
+    return [
+        *lines,
+        "",
+        f"`python tutorials/03_transformer.py`, {data['steps']:,} steps; "
+        f"{where(data)}. One process a core: steps and characters are those "
+        "of one core.",
+    ]
+
+
+def vit():
+    """The vision transformer's variants."""
+    data = tutorial("08_vision_transformer.json")
+    lines = head(
+        "6 layers, width 96",
+        "accuracy",
+        "trained numbers",
+        "inference reads",
+        "file, bytes",
+        "images/s",
+    )
+    for r in data["rows"]:
+        lines.append(
+            row(
+                r["variant"],
+                f"{r['accuracy']:.2%}",
+                f"{r['trainable']:,}",
+                f"{r['inference']:,}",
+                f"{r['file_bytes']:,}",
+                f"{r['images_per_second']:.0f}",
+            )
+        )
+    return [
+        *lines,
+        "",
+        f"`python tutorials/08_vision_transformer.py`, {data['epochs']} "
+        f"epochs; {where(data)}.",
+    ]
+
+
+def _mean(rows, key):
+    return statistics.mean(r[key] for r in rows)

@@ -1,0 +1,182 @@
+# ---
+# title: A vision transformer with fewer matrices
+# author: The keras_randproj authors
+# date: 2026/11/22
+# description: A small ViT on CIFAR-10 with PRP attention and EUGen layers.
+# ---
+
+# %% [markdown]
+# The blocks of the character GPT, without the causal mask, read images: CIFAR-
+# 10 in patches of 4 x 4 pixels, 6 blocks of width 96. One script trains the
+# dense model, one whose attention comes from a seed, and one in which half of
+# the feed-forwards are EUGens.
+
+# %%
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "torch")  # Or "jax", "tensorflow".
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from models.vit import vit
+
+from keras_randproj import PRPTransformerBlock
+from keras_randproj.demo import tutorial
+
+LAYERS, HEADS, WIDTH, PATCH, BATCH = 6, 4, 96, 4, 128
+EPOCHS = 1 if tutorial.FAST else 3
+RATE = 2e-3
+FOLDER = Path("build/08_vision_transformer")
+
+# %% [markdown]
+# ## The variants
+
+
+# %%
+def dense(k):
+    return {"attention": "dense", "feed_forward": "dense"}
+
+
+def prp_attention(k):
+    return {"attention": "prp", "feed_forward": "dense"}
+
+
+def eugen_in_half(k):
+    if k % 2 == 0:
+        return dense(k)
+    return {
+        "attention": "dense",
+        "feed_forward": "eugen",
+        "intermediate_dim": 64,
+    }
+
+
+VARIANTS = {
+    "Dense": dense,
+    "PRP attention": prp_attention,
+    "EUGen in 3 of 6": eugen_in_half,
+}
+
+
+def model(shape, classes, options_of):
+    keras.utils.set_random_seed(0)
+    blocks = [
+        PRPTransformerBlock(
+            HEADS,
+            projection_seed=k,
+            **{"intermediate_dim": 4 * WIDTH, **options_of(k)},
+        )
+        for k in range(LAYERS)
+    ]
+    return vit(shape, PATCH, WIDTH, blocks, classes)
+
+
+# %% [markdown]
+# ## The data
+#
+# The training images are mirrored at random, once an epoch.
+
+
+# %%
+def load():
+    """CIFAR-10, or digits where tutorials run fast."""
+    if tutorial.FAST:
+        (x, y), (u, v) = tutorial.load("digits")
+        return (x.reshape(-1, 8, 8, 1), y), (u.reshape(-1, 8, 8, 1), v)
+    import tensorflow_datasets as tfds
+
+    parts = []
+    for split in ("train", "test"):
+        part = tfds.as_numpy(tfds.load("cifar10", split=split, batch_size=-1))
+        parts.append((part["image"].astype("float32") / 255, part["label"]))
+    return parts
+
+
+class Mirrored(keras.utils.PyDataset):
+    """Batches in a new order each epoch, half of them mirrored."""
+
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y = x, y
+        self.rng = np.random.default_rng(0)
+        self.on_epoch_end()
+
+    def __len__(self):
+        return len(self.x) // BATCH
+
+    def __getitem__(self, k):
+        rows = self.order[k * BATCH : (k + 1) * BATCH]
+        x = self.x[rows]
+        flip = self.rng.random(len(x)) < 0.5
+        x[flip] = x[flip, :, ::-1]
+        return x, self.y[rows]
+
+    def on_epoch_end(self):
+        self.order = self.rng.permutation(len(self.x))
+
+
+# %% [markdown]
+# ## Training
+
+
+# %%
+def measured(name, data):
+    train, test = data
+    net = model(train[0].shape[1:], 10, VARIANTS[name])
+    batches = Mirrored(*train)
+    steps = EPOCHS * len(batches)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, warmup_target=RATE, warmup_steps=steps // 10
+    )
+    net.compile(
+        keras.optimizers.AdamW(schedule, weight_decay=0.05),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=keras.backend.backend() != "torch",
+    )
+    start = time.perf_counter()
+    net.fit(batches, epochs=EPOCHS, verbose=2)
+    seconds = time.perf_counter() - start
+    _, accuracy = net.evaluate(*test, 500, verbose=0)
+    images = test[0][:500]
+    start = time.perf_counter()
+    net.predict(images, 100, verbose=0)
+    per_second = len(images) / (time.perf_counter() - start)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{name.replace(' ', '_')}.weights.h5"
+    alone = keras.models.clone_model(net)
+    alone.set_weights(net.get_weights())
+    alone.save_weights(path)
+    return {
+        "accuracy": float(accuracy),
+        "trainable": sum(int(np.prod(w.shape)) for w in net.trainable_weights),
+        "inference": net.count_params(),
+        "file_bytes": path.stat().st_size,
+        "images_per_second": per_second,
+        "seconds": seconds,
+    }
+
+
+# %%
+def main():
+    results = tutorial.Results(
+        "08_vision_transformer",
+        backend=keras.backend.backend(),
+        epochs=EPOCHS,
+    )
+    data = load()
+    for name in VARIANTS:
+        results.row(lambda n=name: measured(n, data), variant=name)
+
+
+if __name__ == "__main__":
+    main()
+
+# %% [markdown]
+# ## Results
+#
+# <!-- results:vit -->
+# <!-- /results:vit -->
