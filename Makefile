@@ -17,7 +17,8 @@ demo: $(VENV)/.demo-$(BACKEND)
 test: lint
 	@set -e; for backend in $(BACKENDS); do \
 		echo "== tests on $$backend"; \
-		KERAS_BACKEND=$$backend $(BIN)/python -m pytest $(ARGS); \
+		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
+			$(BIN)/python -m pytest -n auto $(ARGS); \
 	done
 
 lint: $(VENV)/.test

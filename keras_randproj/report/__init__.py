@@ -3,6 +3,8 @@
 from keras_randproj.report.bit_efficiency import (
     bit_efficiency as bit_efficiency,
 )
+from keras_randproj.report.cost import Cost as Cost
+from keras_randproj.report.cost import cost as cost
 from keras_randproj.report.summary import Row as Row
 from keras_randproj.report.summary import summary as summary
 from keras_randproj.report.verify import Verdict as Verdict

@@ -1,12 +1,10 @@
 """What a model trains, keeps and would have trained."""
 
-import math
 from dataclasses import asdict
 from dataclasses import dataclass
 
-import keras
-import numpy as np
-
+from keras_randproj.report.sizes import count
+from keras_randproj.report.sizes import nbytes
 from keras_randproj.transfer.cost import multiplications
 
 COLUMNS = (
@@ -83,9 +81,9 @@ def summary(model):
     total = Row(
         layer="total",
         type="",
-        trainable=_count(model.trainable_weights),
+        trainable=count(model.trainable_weights),
         dense=sum(row.dense for row in rows),
-        memory=_bytes(model.weights),
+        memory=nbytes(model.weights),
         file=sum(row.file for row in rows),
         flops=sum(row.flops or 0 for row in rows),
     )
@@ -148,14 +146,14 @@ def _own_weights(layer):
 
 
 def _row(layer):
-    trainable = _count(layer.trainable_weights)
+    trainable = count(layer.trainable_weights)
     equivalent = getattr(layer, "dense_equivalent", None)
     return Row(
         layer=layer.path,
         type=type(layer).__name__,
         trainable=trainable,
         dense=equivalent() if equivalent else trainable,
-        memory=_bytes(layer.weights),
+        memory=nbytes(layer.weights),
         file=_file_bytes(layer),
         flops=_flops(layer),
     )
@@ -178,18 +176,5 @@ def _file_bytes(layer):
     for part in layer._flatten_layers():
         store: dict = {}
         part.save_own_variables(store)
-        total += _bytes(store.values())
+        total += nbytes(store.values())
     return total
-
-
-def _count(arrays):
-    return sum(math.prod(array.shape) for array in arrays)
-
-
-def _bytes(arrays):
-    return sum(math.prod(a.shape) * _itemsize(a.dtype) for a in arrays)
-
-
-def _itemsize(dtype):
-    dtype = keras.backend.standardize_dtype(dtype)
-    return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
