@@ -1,13 +1,14 @@
 """How a projection is computed, and the choice between implementations."""
 
 from keras_randproj.kernels.dispatch import IMPLEMENTATIONS as IMPLEMENTATIONS
-from keras_randproj.kernels.dispatch import Unsupported as Unsupported
 from keras_randproj.kernels.dispatch import (
     check_implementation as check_implementation,
 )
 from keras_randproj.kernels.dispatch import modulate as modulate
 from keras_randproj.kernels.hadamard import factors as factors
 from keras_randproj.kernels.hadamard import walsh_matrix as walsh_matrix
+from keras_randproj.kernels.operands import PackedMatrix as PackedMatrix
 from keras_randproj.kernels.operands import SeededTiles as SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard as SignedHadamard
 from keras_randproj.kernels.operands import StoredMatrix as StoredMatrix
+from keras_randproj.kernels.unsupported import Unsupported as Unsupported

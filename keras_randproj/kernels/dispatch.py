@@ -1,22 +1,19 @@
 """Which implementation computes a projection.
 
-A named implementation that cannot run raises with its reason and never falls
-back; `None` tries them in order and ends at the reference.
+A named implementation that cannot run raises with its reasons and never falls
+back; `None` tries those meant for the device and ends at the reference.
 """
-
-import importlib
 
 from keras_randproj import config
 from keras_randproj.arguments import one_of
+from keras_randproj.kernels import pallas
+from keras_randproj.kernels import reference
+from keras_randproj.kernels import triton
+from keras_randproj.kernels.devices import automatic
+from keras_randproj.kernels.unsupported import Unsupported
 
-# Name to module, fastest first; a module is imported when it is first tried.
-IMPLEMENTATIONS = {
-    "reference": "keras_randproj.kernels.reference",
-}
-
-
-class Unsupported(Exception):
-    """Says why an implementation cannot take a call."""
+# Each module has a `modulate`, and imports its compiler when that is called.
+IMPLEMENTATIONS = {"triton": triton, "pallas": pallas, "reference": reference}
 
 
 def check_implementation(name):
@@ -42,7 +39,7 @@ def modulate(
         scale: Tensor `(output_dim,)`, or `None` for ones.
         bias: Tensor `(output_dim,)`, or `None` for zeros.
         implementation: A name, or `None` for `config.implementation()` and,
-            failing that, the first that can run.
+            failing that, the first that can run on x's device.
 
     Returns:
         Tensor `(..., output_dim)` of x's dtype.
@@ -52,8 +49,8 @@ def modulate(
     """
     chosen = implementation or config.implementation()
     reasons = []
-    for name in [chosen] if chosen else IMPLEMENTATIONS:
-        module = importlib.import_module(IMPLEMENTATIONS[name])
+    for name in (chosen,) if chosen else automatic(x):
+        module = IMPLEMENTATIONS[name]
         try:
             return module.modulate(operand, x, alpha, scale, bias)
         except Unsupported as reason:

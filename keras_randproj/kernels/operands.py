@@ -54,6 +54,21 @@ class SeededTiles(Operand):
 
 
 @dataclass(frozen=True)
+class PackedMatrix(Operand):
+    """A matrix of signs (1 bit an entry) or ternary digits (2 bits).
+
+    `words` is int32 `(ceil(rows * bits / 32), cols)`: a word holds entries of
+    one column that follow each other, lowest bits first. A bit of 1 is -1; of
+    two bits the low one is +1 and the high one -1. Entries of P are these
+    integers times `size`.
+    """
+
+    words: Any = None
+    bits: int = 1
+    size: float = 1.0
+
+
+@dataclass(frozen=True)
 class SignedHadamard(Operand):
     """`R H D`: random signs, a Walsh-Hadamard matrix, a choice of rows.
 

@@ -5,7 +5,9 @@ import math
 from keras import ops
 
 from keras_randproj.kernels import hadamard
+from keras_randproj.kernels import packed
 from keras_randproj.kernels import regenerate
+from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.operands import StoredMatrix
@@ -31,6 +33,8 @@ def modulate(operand, x, alpha=None, scale=None, bias=None):
         y = hadamard.multiply(operand, x, alpha)
     elif isinstance(operand, SeededTiles):
         y = regenerate.multiply(operand, x * alpha)
+    elif isinstance(operand, PackedMatrix):
+        y = packed.multiply(operand, x * alpha)
     else:
         y = multiply_stored(operand, x * alpha)
     y = y * scale

@@ -1,22 +1,22 @@
-"""Products with a matrix that is made tile by tile where it is used.
+"""Products with a matrix that is made from its seed where it is used.
 
-Philox runs inside the graph on integers, so P is never stored: the forward
-pass makes each block, multiplies and drops it, and the backward pass makes it
-again. Memory is bounded by one block, whatever the size of P.
+Philox runs inside the graph on integers, block by block: P is never stored.
 """
+
+import functools
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_randproj.kernels import blockwise
 from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.random.philox import KEY_INCREMENTS
 from keras_randproj.random.philox import MULTIPLIERS
 from keras_randproj.random.philox import ROUNDS
 from keras_randproj.random.philox import WORD_MASK
 
-# Entries of P that exist at one time.
-BLOCK_ENTRIES = 2**20
 LIMB = 0xFFFF
 
 
@@ -28,67 +28,11 @@ def multiply(operand: SeededTiles, x):
         x: Tensor `(..., input_dim)`.
 
     Returns:
-        Tensor `(..., output_dim)`. Its gradient is the product with the
-        transpose, regenerated in the same way.
+        Tensor `(..., output_dim)`.
     """
-    lead = ops.shape(x)[:-1]
-    x = ops.reshape(x, (-1, operand.input_dim))
-    y = _linear(operand)(x)
-    return ops.reshape(y, (*lead, operand.output_dim))
-
-
-def _linear(operand):
-    """The product as a function whose gradient is the transposed product."""
-
-    @ops.custom_gradient
-    def apply(x):
-        def grad(*args, upstream=None):
-            upstream = args[0] if upstream is None else upstream
-            return _linear(operand.transpose())(upstream)
-
-        return _product(operand, x), grad
-
-    return apply
-
-
-def _product(operand, x):
-    """Sum over blocks: a loop that keeps one block of P at a time."""
-    spec = operand.spec
-    height, width = _block_shape(operand)
-    down = -(-operand.rows // height)
-    across = -(-operand.cols // width)
-    sizes = (height, width) if not operand.transposed else (width, height)
-    counts = (down, across) if not operand.transposed else (across, down)
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    wide = "float64" if dtype == "float64" else "float32"
-    x = ops.pad(x, [[0, 0], [0, sizes[0] * counts[0] - operand.input_dim]])
-    batch = ops.shape(x)[0]
-    total = ops.zeros((batch, sizes[1] * counts[1]), dtype=wide)
-
-    def add_block(index, total):
-        i, j = index // across, index % across
-        block = _block(spec, operand.key, i, j, height, width)
-        start, stop = i * height, j * width
-        if operand.transposed:
-            block, start, stop = ops.transpose(block), stop, start
-        part = ops.slice(x, (0, start), (batch, sizes[0]))
-        part = ops.matmul(ops.cast(part, wide), ops.cast(block, wide))
-        old = ops.slice(total, (0, stop), (batch, sizes[1]))
-        return ops.slice_update(total, (0, stop), old + part)
-
-    total = ops.fori_loop(0, down * across, add_block, total)
-    return ops.cast(total[:, : operand.output_dim], dtype)
-
-
-def _block_shape(operand):
-    """Height and width of a block: whole tiles, at most BLOCK_ENTRIES."""
-    spec = operand.spec
-    side = int(BLOCK_ENTRIES**0.5)
-    height = min(side, -(-operand.rows // spec.rows) * spec.rows)
-    across = min(
-        BLOCK_ENTRIES // (height * spec.cols), -(-operand.cols // spec.cols)
-    )
-    return height, across * spec.cols
+    spec: Any = operand.spec
+    make = functools.partial(_block, spec, operand.key)
+    return blockwise.multiply(operand, x, (spec.rows, spec.cols), make)
 
 
 def _block(spec, key, i, j, height, width):

@@ -22,7 +22,7 @@ class ProjectionStack:
         units: Positive integer, outputs of the last stage.
         seed: Integer in `[0, 2**64)`, or `None` to draw one; `None` where the
             projections have seeds of their own.
-        storage: `"dense"` or `"seed"`.
+        storage: `"dense"`, `"seed"` or `"packed"`.
 
     Raises:
         ValueError: If the arguments do not fit each other.

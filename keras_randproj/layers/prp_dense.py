@@ -53,7 +53,8 @@ class PRPDense(keras.layers.Layer):
         seed: Integer in `[0, 2**64)`, or `None` to draw one, which the config
             then keeps. Stage k of several uses the k-th derived seed.
         storage: `"dense"` keeps P as a non-trainable weight; `"seed"` keeps
-            only the seed and makes P again in each call.
+            only the seed and makes P again in each call; `"packed"` keeps one
+            bit an entry of rademacher, two of sparse_ternary.
         lr_multiplier: Positive float. alpha and scale are stored divided by
             it, so that they learn as fast as if the learning rate were
             multiplied: they are of order 1, where a dense kernel's entries
@@ -129,7 +130,7 @@ class PRPDense(keras.layers.Layer):
         self.residual_rank = non_negative_integer(
             "residual_rank", residual_rank
         )
-        self.storage = one_of("storage", storage, ("dense", "seed"))
+        self.storage = one_of("storage", storage, ("dense", "seed", "packed"))
         self.lr_multiplier = _positive_number("lr_multiplier", lr_multiplier)
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.scale_initializer = initializers.get(scale_initializer)

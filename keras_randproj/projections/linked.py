@@ -22,6 +22,8 @@ class Linked(Projection):
         source: The `Projection` whose weights are used, or its config.
     """
 
+    storages = ("dense", "seed", "packed")
+
     def __init__(self, units, source, **kwargs):
         self.source: Any = None
         source = _find(source)

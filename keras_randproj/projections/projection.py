@@ -41,7 +41,9 @@ class Projection(keras.layers.Layer):
         seed: Integer in `[0, 2**64)`, or `None` to draw one, which the config
             then keeps.
         storage: `"dense"` keeps P as a non-trainable weight; `"seed"` keeps
-            only the seed and makes P again, block by block, in each call.
+            only the seed and makes P again, block by block, in each call;
+            `"packed"` keeps one bit an entry of `Rademacher`, two of
+            `SparseTernary`, in an int32 weight.
         implementation: `None` for the fastest that can run, or its name.
         tie: String set by `transposed()`; leave it out.
 

@@ -20,7 +20,7 @@ class Rademacher(TiledProjection):
     Args:
         units: Positive integer, the number of outputs; `None` for a template.
         seed: Integer in `[0, 2**64)`, or `None` to draw one.
-        storage: `"dense"` or `"seed"`, see `Projection`.
+        storage: `"dense"`, `"seed"` or `"packed"`, see `Projection`.
         implementation: `None` or the name of an implementation.
 
     Input shape:
@@ -43,6 +43,7 @@ class Rademacher(TiledProjection):
     """
 
     family = "rademacher"
+    storages = ("dense", "seed", "packed")
 
     def spec(self):
         return _spec()

@@ -22,7 +22,7 @@ class SparseTernary(TiledProjection):
             is rounded to a multiple of 1/128, at least 1/128; 1/3 is the law
             1/6, 2/3, 1/6 of Achlioptas.
         seed: Integer in `[0, 2**64)`, or `None` to draw one.
-        storage: `"dense"` or `"seed"`, see `Projection`.
+        storage: `"dense"`, `"seed"` or `"packed"`, see `Projection`.
         implementation: `None` or the name of an implementation.
 
     Input shape:
@@ -46,6 +46,7 @@ class SparseTernary(TiledProjection):
     """
 
     family = "sparse_ternary"
+    storages = ("dense", "seed", "packed")
 
     def __init__(self, units=None, density=1 / 3, seed=None, **kwargs):
         super().__init__(units, seed=seed, **kwargs)

@@ -7,15 +7,18 @@ these functions follow.
 
 import functools
 import hashlib
+import math
 import os
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from dataclasses import field
 
 import numpy as np
 
+from keras_randproj.kernels.levels import law
 from keras_randproj.random import philox4x32
 
 Span = tuple[int, int]
@@ -36,6 +39,8 @@ class TileSpec:
         cols: Columns of a tile; `rows * cols * bits` is 128.
         integers: Array of `2**bits` integers: what the digest is made of.
         values: float32 array of `2**bits` entries at unit variance.
+
+    `law` is what `kernels.levels` makes of the values.
     """
 
     code: int
@@ -44,6 +49,7 @@ class TileSpec:
     cols: int
     integers: np.ndarray
     values: np.ndarray
+    law: tuple[int, float] = field(init=False)
 
     def __post_init__(self):
         if self.bits not in (1, 8, 16):
@@ -67,6 +73,7 @@ class TileSpec:
                     f"`{name}` must have {2**self.bits} elements. "
                     f"Received: shape={table.shape}"
                 )
+        object.__setattr__(self, "law", law(self.bits, self.values))
 
 
 def codes(
@@ -102,12 +109,18 @@ def _untile(words, spec):
 
 
 def map_strips(
-    function: Callable[[Span], np.ndarray], spec: TileSpec, shape: Span
+    function: Callable[[Span], np.ndarray],
+    spec: TileSpec,
+    shape: Span,
+    multiple: int = 1,
 ) -> Iterator[np.ndarray]:
-    """`function` of each strip of whole tile rows, in order, on all cores."""
+    """`function` of each strip of whole tile rows, in order, on all cores.
+
+    Strips but the last have a multiple of `multiple` rows.
+    """
     rows, cols = shape
-    tiles = max(1, STRIP_ENTRIES // max(1, cols * spec.rows))
-    height = tiles * spec.rows
+    unit = math.lcm(spec.rows, multiple)
+    height = max(1, STRIP_ENTRIES // max(1, cols * unit)) * unit
     spans = [(r, min(r + height, rows)) for r in range(0, rows, height)]
     if len(spans) < 2:
         yield from map(function, spans)

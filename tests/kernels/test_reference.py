@@ -10,6 +10,8 @@ from keras import ops
 from keras_randproj import config
 from keras_randproj import kernels
 from keras_randproj import projections
+from keras_randproj.kernels import blockwise
+from keras_randproj.kernels import packed
 from keras_randproj.kernels import reference
 from keras_randproj.kernels import regenerate
 
@@ -19,11 +21,14 @@ SHAPES = [(1, 1), (13, 5), (5, 40), (16, 16)]
 FORMS = [
     *[(family, "dense") for family in oracle.FAMILIES],
     ("gaussian", "seed"),
+    ("sparse_ternary", "packed"),
 ]
 CASES = [
     *[(f, "dense", shape) for f in oracle.FAMILIES for shape in SHAPES],
     *[(f, "seed", (33, 97)) for f in oracle.TILED],
+    *[(f, "packed", (33, 97)) for f in oracle.TILED[1:]],
     ("gaussian", "seed", (1, 1)),
+    ("rademacher", "packed", (1, 1)),
 ]
 
 
@@ -148,18 +153,28 @@ def test_the_generator_on_tensors(seed, rng):
 
 @pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
 @pytest.mark.parametrize("shape", [(20, 150), (150, 20), (70, 33)])
-@pytest.mark.parametrize("family", oracle.TILED)
-def test_many_blocks_equal_one(family, shape, turned, monkeypatch, rng):
+@pytest.mark.parametrize(
+    ("family", "storage"),
+    [
+        *[(family, "seed") for family in oracle.TILED],
+        ("rademacher", "packed"),
+        ("sparse_ternary", "packed"),
+    ],
+)
+def test_many_blocks_equal_one(
+    family, storage, shape, turned, monkeypatch, rng
+):
     """Blocks of 1,024 entries, of heights that 1,024 is no multiple of."""
-    monkeypatch.setattr(regenerate, "BLOCK_ENTRIES", 2**10)
-    layer = projections.get(family, units=shape[1], seed=SEED, storage="seed")
+    monkeypatch.setattr(blockwise, "BLOCK_ENTRIES", 2**10)
+    layer = projections.get(family, units=shape[1], seed=SEED, storage=storage)
     layer.build((None, shape[0]))
     operand = layer.operand()
     p = oracle.block(family, SEED, (0, shape[0]), (0, shape[1]))
     if turned:
         operand, p = operand.transpose(), p.T
     x = rng.normal(size=(2, operand.input_dim)).astype("float32")
-    found = regenerate.multiply(operand, ops.convert_to_tensor(x))
+    compute = regenerate if storage == "seed" else packed
+    found = compute.multiply(operand, ops.convert_to_tensor(x))
     # 150 float32 products of order one.
     np.testing.assert_allclose(ops.convert_to_numpy(found), x @ p, atol=1e-4)
 
@@ -170,10 +185,11 @@ def test_many_blocks_equal_one(family, shape, turned, monkeypatch, rng):
 def test_blocks_are_whole_tiles_of_bounded_size(family, rows, cols):
     spec = projections.get(family).spec()
     operand = kernels.SeededTiles(rows, cols, spec=spec)
-    height, width = regenerate._block_shape(operand)
+    unit = spec.rows, spec.cols
+    height, width = blockwise.block_shape(operand, unit)
     assert height % spec.rows == 0
     assert width % spec.cols == 0
-    assert 0 < height * width <= regenerate.BLOCK_ENTRIES
+    assert 0 < height * width <= blockwise.BLOCK_ENTRIES
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 64, 784, 4096, 2**20 + 1])

@@ -47,6 +47,8 @@ OPTIONS = [
     {"storage": "seed"},
     {"projection": projections.Gaussian(storage="seed")},
     {"depth": 3, "projection": "hadamard"},
+    {"projection": "rademacher", "storage": "packed"},
+    {"projection": projections.SparseTernary(storage="packed")},
     {"depth": 2, "residual_rank": 2},
     {"use_bias": False, "lr_multiplier": 3.0},
     {"seed": 2**64 - 1},
@@ -86,7 +88,12 @@ def test_files_hold_vectors_and_a_recipe(family, weights):
 
 def test_another_seed_comes_with_the_weights(weights):
     """Also where a compiled predict function has seen the old matrix."""
-    for options in ({}, {"storage": "seed"}, {"projection": "hadamard"}):
+    for options in (
+        {},
+        {"storage": "seed"},
+        {"projection": "hadamard"},
+        {"projection": "rademacher", "storage": "packed"},
+    ):
         first = build(**{"seed": 2**40, **options})
         second = build(**{"seed": 9, **options})
         old, wanted = (m.predict(X, verbose=0) for m in (second, first))
@@ -214,7 +221,7 @@ def test_multipliers_of_file_and_layer_may_differ(weights):
     assert second.get_layer("enc").lr_multiplier == 2.0
 
 
-@pytest.mark.parametrize("options", OPTIONS[:7], ids=str)
+@pytest.mark.parametrize("options", [*OPTIONS[:7], OPTIONS[-6]], ids=str)
 def test_weights_of_another_seed_cannot_be_saved(options, tmp_path):
     """`set_weights` carries no seed, so the file would be wrong."""
     first, second = build(**options), build(**{**options, "seed": 9})

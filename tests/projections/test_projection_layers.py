@@ -14,6 +14,8 @@ FORMS = [
     *[(family, "dense") for family in oracle.FAMILIES],
     ("gaussian", "seed"),
     ("hadamard", "seed"),
+    ("rademacher", "packed"),
+    ("sparse_ternary", "packed"),
 ]
 
 
@@ -115,7 +117,8 @@ def test_random_seeds_follow_keras():
 
 
 @pytest.mark.parametrize(
-    ("storage", "family"), [("seed", "gaussian"), ("dense", "hadamard")]
+    ("storage", "family"),
+    [("seed", "gaussian"), ("dense", "hadamard"), ("packed", "rademacher")],
 )
 def test_set_seed_replaces_the_matrix(storage, family, rng):
     layer = make(family, 7, storage)
@@ -146,6 +149,7 @@ def test_densities_refused(density):
         ({"family": "normal"}, "`projection` must be one of"),
         ({"family": 3}, "`projection` must be the name"),
         ({"family": "orthogonal", "storage": "seed"}, "`storage` must be one"),
+        ({"storage": "packed"}, "`storage` must be one"),
     ],
 )
 def test_arguments_refused(arguments, message):
@@ -212,6 +216,18 @@ def test_hadamard_keeps_no_matrix():
     layer = make("hadamard", 500)
     layer.build((None, 1000))
     assert sum(int(np.prod(w.shape)) for w in layer.weights) == 1024 + 500
+
+
+@pytest.mark.parametrize(
+    ("family", "bits"), [("rademacher", 1), ("sparse_ternary", 2)]
+)
+def test_packed_storage_holds_words(family, bits):
+    layer = make(family, 48, "packed")
+    layer.build((None, 100))
+    (words,) = layer.weights
+    assert words.dtype == "int32"
+    assert tuple(words.shape) == (-(-100 * bits // 32), 48)
+    assert words.trainable is False
 
 
 def test_a_projection_stays_frozen():

@@ -1,0 +1,34 @@
+"""How kernels turn a code into an entry, as numbers that graphs can hold."""
+
+import numpy as np
+
+SIGNS = 0
+# The values of laws that are neither signs nor ternary. They are known by
+# number, so that a compiled graph holds no copy and a device one for all calls.
+TABLES: list[np.ndarray] = []
+
+
+def law(bits: int, values: np.ndarray) -> tuple[int, float]:
+    """What the values of all codes amount to.
+
+    Args:
+        bits: Bits of a code.
+        values: float32 array of `2**bits` entries.
+
+    Returns:
+        `(levels, size)`: `SIGNS` where code 0 is +size and code 1 -size; a
+        threshold t where codes below t are +size, those from 256 - t on -size
+        and the others 0; else `-1 - k` and size 1, for `TABLES[k]`.
+    """
+    size = float(np.abs(values).max())
+    if bits == 1 and np.array_equal(values, [size, -size]):
+        return SIGNS, size
+    threshold = int(np.count_nonzero(values > 0))
+    if bits == 8 and 0 < threshold <= 128:
+        wanted = np.zeros(256, "float32")
+        wanted[:threshold] = size
+        wanted[256 - threshold :] = -size
+        if np.array_equal(values, wanted):
+            return threshold, size
+    TABLES.append(values)
+    return -len(TABLES), 1.0

@@ -1,0 +1,50 @@
+"""Products with a matrix of one or two bits an entry, unpacked in blocks."""
+
+import functools
+
+import numpy as np
+from keras import ops
+
+from keras_randproj.kernels import blockwise
+from keras_randproj.kernels.operands import PackedMatrix
+
+WORD_BITS = 32
+
+
+def multiply(operand: PackedMatrix, x):
+    """`x @ P`, or `x @ P^T` where the operand is transposed.
+
+    Args:
+        operand: The projection.
+        x: Tensor `(..., input_dim)`.
+
+    Returns:
+        Tensor `(..., output_dim)`.
+    """
+    unit = WORD_BITS // operand.bits, 1
+    height, width = blockwise.block_shape(operand, unit)
+    down, across = (
+        -(-size // side) * side
+        for size, side in ((operand.rows, height), (operand.cols, width))
+    )
+    words = ops.convert_to_tensor(operand.words)
+    # A slice that begins inside and ends outside would be moved.
+    words = ops.pad(
+        words,
+        [[0, down // unit[0] - words.shape[0]], [0, across - words.shape[1]]],
+    )
+    make = functools.partial(_block, words, operand.bits)
+    return blockwise.multiply(operand, x, unit, make) * operand.size
+
+
+def _block(words, bits, i, j, height, width):
+    """Digits of block (i, j) as a float32 tensor."""
+    lines = height * bits // WORD_BITS
+    part = ops.slice(words, (i * lines, j * width), (lines, width))
+    shifts = np.arange(0, WORD_BITS, bits, dtype="int32")[None, :, None]
+    codes = ops.right_shift(part[:, None, :], ops.convert_to_tensor(shifts))
+    codes = ops.bitwise_and(codes, ops.convert_to_tensor(2**bits - 1, "int32"))
+    codes = ops.cast(ops.reshape(codes, (height, width)), "int32")
+    low = ops.bitwise_and(codes, ops.convert_to_tensor(1, "int32"))
+    digits = 1 - 2 * codes if bits == 1 else low - ops.right_shift(codes, 1)
+    return ops.cast(digits, "float32")

@@ -1,0 +1,26 @@
+"""What the machine offers, and what the interpreter stands in for."""
+
+import functools
+import os
+
+import torch
+
+# Triton reads this when kernels are defined, so we read it when they are.
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+# Enough for the interpreter to split sums and loop over rows.
+INTERPRETED_PROCESSORS = 2
+
+HALF = (torch.float16, torch.bfloat16)
+
+
+@functools.cache
+def processors(device):
+    """Streaming multiprocessors of the device."""
+    if device.type != "cuda":
+        return INTERPRETED_PROCESSORS
+    return torch.cuda.get_device_properties(device).multi_processor_count
+
+
+def arithmetic(dtype):
+    """The constants `EXACT` and `WIDE` that kernels take for a dtype."""
+    return {"EXACT": dtype not in HALF, "WIDE": INTERPRETED}

@@ -1,0 +1,217 @@
+"""Grids and buffers of the products, and when to use the library's."""
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import triton
+
+from keras_randproj.kernels.levels import TABLES
+from keras_randproj.kernels.triton import product
+from keras_randproj.kernels.triton.device import HALF
+from keras_randproj.kernels.triton.device import arithmetic
+from keras_randproj.kernels.triton.device import processors
+
+# Above it P is written chunk by chunk and the library multiplies. Estimated
+# for an H100 with bfloat16 weights: making P again costs as much as reading
+# it near 200 rows. Not measured on a GPU yet.
+FUSED_BATCH = 128
+# A chunk of P that stays in the second-level cache of an A100 or H100.
+CHUNK_BYTES = 16 * 2**20
+# Sides of a block of P; half as many inputs in float32, for the registers.
+BLOCK_B = 16
+BLOCK_IN = 64
+BLOCK_OUT = 64
+# Blocks of inputs that a split adds up at least.
+SPLIT_BLOCKS = 4
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """P as the kernels take it.
+
+    Args:
+        source: int32 key `(4,)`, or packed words.
+        rows: Rows of P.
+        cols: Columns of P.
+        packed: 1 where `source` holds words, else 0.
+        code: The family's word of the counter.
+        bits: Bits an entry.
+        tile_rows: Rows of a tile.
+        tile_cols: Columns of a tile.
+        levels: How codes become entries, see `kernels.levels`.
+        tile_row: Tile row where the matrix begins.
+        tile_col: Tile column where it begins.
+    """
+
+    source: Any
+    rows: int
+    cols: int
+    packed: int
+    code: int
+    bits: int
+    tile_rows: int
+    tile_cols: int
+    levels: int
+    tile_row: int = 0
+    tile_col: int = 0
+
+    def constants(self):
+        return {
+            "PACKED": bool(self.packed),
+            "CODE": self.code,
+            "BITS": self.bits,
+            "TILE_ROWS": self.tile_rows,
+            "TILE_COLS": self.tile_cols,
+            "LEVELS": max(self.levels, -1),
+        }
+
+    def values(self):
+        """The table of all codes; any pointer where there is none."""
+        if self.levels >= 0:
+            return self.source
+        return _table(-1 - self.levels, self.source.device)
+
+
+@functools.cache
+def _table(number, device):
+    """A table on the device, copied once."""
+    return torch.from_numpy(TABLES[number]).to(device)
+
+
+def multiply(matrix, x, alpha, scale, bias, gain, transposed):
+    """`scale * gain * ((alpha * x) P) + bias`.
+
+    Args:
+        matrix: A `Matrix`.
+        x: `(batch, inputs)`, contiguous.
+        alpha: `(inputs,)` or `None`.
+        scale: `(outputs,)` or `None`.
+        bias: `(outputs,)` or `None`.
+        gain: Float, the factor of the product with the kernel's entries.
+        transposed: Whether P^T is meant.
+
+    Returns:
+        `(batch, outputs)` of x's dtype.
+    """
+    outputs = matrix.rows if transposed else matrix.cols
+    y = x.new_empty((x.shape[0], outputs))
+    if x.shape[0] == 0:
+        return y
+    run = _fused if x.shape[0] <= FUSED_BATCH else _chunked
+    run(matrix, x, alpha, scale, bias, y, gain, transposed)
+    return y
+
+
+def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
+    batch, inputs = x.shape
+    outputs = y.shape[1]
+    blocks = triton.cdiv(outputs, BLOCK_OUT), triton.cdiv(batch, BLOCK_B)
+    block_in = BLOCK_IN if x.dtype in HALF else BLOCK_IN // 2
+    steps = triton.cdiv(inputs, block_in)
+    wanted = triton.cdiv(2 * processors(x.device), blocks[0] * blocks[1])
+    splits = max(1, min(wanted, steps // SPLIT_BLOCKS))
+    span = triton.cdiv(steps, splits) * block_in
+    splits = triton.cdiv(inputs, span)
+    target = y
+    if splits > 1:
+        target = y.new_empty((splits, *y.shape), dtype=torch.float32)
+    sides = (BLOCK_OUT, block_in) if transposed else (block_in, BLOCK_OUT)
+    given = {"SCALE": scale is not None, "BIAS": bias is not None}
+    scale, bias = (x if v is None else v for v in (scale, bias))
+    product.product_kernel[(*blocks, splits)](
+        x,
+        x if alpha is None else alpha,
+        matrix.source,
+        matrix.values(),
+        scale,
+        bias,
+        target,
+        batch,
+        matrix.rows,
+        matrix.cols,
+        matrix.tile_row,
+        matrix.tile_col,
+        gain,
+        span,
+        ALPHA=alpha is not None,
+        TRANSPOSED=transposed,
+        BLOCK_B=BLOCK_B,
+        BLOCK_R=sides[0],
+        BLOCK_C=sides[1],
+        SPLITS=splits,
+        **given,
+        **matrix.constants(),
+        **arithmetic(x.dtype),
+    )
+    if splits > 1:
+        finish(target, scale, bias, y, gain, splits, given)
+
+
+def finish(parts, scale, bias, y, gain, splits, given):
+    """Adds the splits and applies gain, scale and bias."""
+    product.finish_kernel[(triton.cdiv(y.numel(), 1024),)](
+        parts,
+        scale,
+        bias,
+        y,
+        y.numel(),
+        y.shape[1],
+        gain,
+        SPLITS=splits,
+        BLOCK=1024,
+        **given,
+    )
+
+
+def _chunked(matrix, x, alpha, scale, bias, y, gain, transposed):
+    """The library's products with chunks of P, along the outputs."""
+    # As in the reference, a power of two comes before, against overflow.
+    before = 2.0 ** -(math.floor(math.log2(x.shape[1])) // 2)
+    x = x * (before if alpha is None else (alpha * before).to(x.dtype))
+    side = CHUNK_BYTES // (x.element_size() * x.shape[1])
+    side = max(BLOCK_OUT, side // BLOCK_OUT * BLOCK_OUT)
+    for start in range(0, y.shape[1], side):
+        stop = min(start + side, y.shape[1])
+        spans = (start, stop), (0, x.shape[1])
+        chunk = write(matrix, *(spans if transposed else spans[::-1]), x)
+        part = x @ (chunk.T if transposed else chunk)
+        part = part.to(torch.float32) * (gain / before)
+        if scale is not None:
+            part = part * scale[start:stop]
+        if bias is not None:
+            part = part + bias[start:stop]
+        y[:, start:stop] = part
+
+
+def write(matrix, rows, cols, like):
+    """A block of P in memory, of the dtype and on the device of `like`.
+
+    Args:
+        matrix: A `Matrix`.
+        rows: `(start, stop)`; start is a multiple of a tile and of a word.
+        cols: `(start, stop)`, likewise.
+        like: A tensor.
+    """
+    height, width = rows[1] - rows[0], cols[1] - cols[0]
+    block = like.new_empty((height, width))
+    grid = triton.cdiv(height, BLOCK_IN), triton.cdiv(width, BLOCK_OUT)
+    product.matrix_kernel[grid](
+        matrix.source,
+        matrix.values(),
+        block,
+        matrix.rows,
+        matrix.cols,
+        rows[0],
+        cols[0],
+        matrix.tile_row + rows[0] // matrix.tile_rows,
+        matrix.tile_col + cols[0] // matrix.tile_cols,
+        height,
+        width,
+        BLOCK_R=BLOCK_IN,
+        BLOCK_C=BLOCK_OUT,
+        **matrix.constants(),
+    )
+    return block

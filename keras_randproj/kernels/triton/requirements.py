@@ -1,0 +1,109 @@
+"""Why the Triton kernels cannot take a call."""
+
+import importlib.metadata
+import os
+from typing import Any
+
+import keras
+
+from keras_randproj.kernels.operands import PackedMatrix
+from keras_randproj.kernels.operands import SeededTiles
+from keras_randproj.kernels.operands import SignedHadamard
+from keras_randproj.kernels.operands import StoredMatrix
+
+OLDEST_TRITON = (3, 2)
+# bfloat16 products and asynchronous copies begin with Ampere.
+OLDEST_GPU = (8, 0)
+# Rows of a transform that a program can hold.
+LARGEST_ORDER = 32768
+# Shared memory that a number of a row takes between stages, rounded up from
+# what the compiler reports (132,096 bytes at order 32768).
+ROW_BYTES = 4.125
+TILES_A_SIDE = 2**32
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+def refusals(operand, x):
+    """Every reason, a list of strings; empty if the kernels can run."""
+    if keras.backend.backend() != "torch":
+        return [
+            "the backend is "
+            f"{keras.backend.backend()}, and Triton kernels are torch's"
+        ]
+    return [*VERSION_REFUSALS, *_tensor(operand, x), *_operand(operand)]
+
+
+def _version():
+    """Reasons that Triton's version gives."""
+    try:
+        found = importlib.metadata.version("triton")
+    except importlib.metadata.PackageNotFoundError:
+        return ("triton is not installed",)
+    version = tuple(int(part) for part in found.split(".")[:2])
+    if version < OLDEST_TRITON:
+        oldest = ".".join(map(str, OLDEST_TRITON))
+        return (f"triton {found} is older than {oldest}",)
+    return ()
+
+
+# Found at import: `torch.compile` cannot trace a look at the packages.
+VERSION_REFUSALS = _version()
+
+
+def _tensor(operand, x):
+    import torch
+
+    if torch.compiler.is_exporting():
+        yield (
+            "torch.export must not depend on kernels; leave `implementation` "
+            "at None"
+        )
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if dtype not in DTYPES:
+        yield f"the input is {dtype}, and kernels take {', '.join(DTYPES)}"
+    if x.device.type == "cuda":
+        # What torch.compile can fold into a constant.
+        gpu = torch.cuda.get_device_properties(x.device)
+        capability = gpu.major, gpu.minor
+        if capability < OLDEST_GPU:
+            yield (
+                f"the GPU has compute capability {capability}, and kernels "
+                f"need {OLDEST_GPU}"
+            )
+        if isinstance(operand, SignedHadamard):
+            needed = int(ROW_BYTES * operand.signs.shape[1])
+            offered = getattr(gpu, "shared_memory_per_block_optin", needed)
+            if needed > offered:
+                yield (
+                    f"a row of the transform takes {needed} bytes of shared "
+                    f"memory, and the GPU offers {offered}"
+                )
+    elif os.environ.get("TRITON_INTERPRET") != "1":
+        yield (
+            f"the input is on {x.device.type}, not on a CUDA device "
+            "(TRITON_INTERPRET=1 runs kernels in Triton's interpreter)"
+        )
+
+
+def _operand(operand):
+    if isinstance(operand, StoredMatrix):
+        yield (
+            "P is a dense matrix in memory, and its product is the library's "
+            '(use storage="seed" or "packed", or projection="hadamard")'
+        )
+    elif isinstance(operand, SignedHadamard):
+        order = operand.signs.shape[1]
+        if order > LARGEST_ORDER:
+            yield f"the transform has order {order} > {LARGEST_ORDER}"
+    elif isinstance(operand, SeededTiles):
+        spec: Any = operand.spec
+        if spec.cols * spec.bits > 32 or max(spec.rows, spec.cols) > 64:
+            yield (
+                f"a row of a tile takes {spec.cols * spec.bits} bits, and "
+                "kernels take a word at most"
+            )
+        sides = operand.rows // spec.rows, operand.cols // spec.cols
+        if max(sides) >= TILES_A_SIDE:
+            yield f"P has {max(sides)} tiles a side, more than {TILES_A_SIDE}"
+    elif not isinstance(operand, PackedMatrix):
+        yield f"kernels do not know {type(operand).__name__}"

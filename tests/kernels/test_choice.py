@@ -1,0 +1,210 @@
+"""Which implementation runs, and what the others say when they cannot."""
+
+import types
+
+import conformance
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_randproj import kernels
+from keras_randproj import projections
+from keras_randproj.kernels.devices import automatic
+from keras_randproj.kernels.pallas.requirements import INTERPRET_VARIABLE
+from keras_randproj.kernels.triton import requirements
+
+BACKEND = keras.backend.backend()
+NAMED = {"torch": "triton", "jax": "pallas"}.get(BACKEND)
+VARIABLES = {"triton": "TRITON_INTERPRET", "pallas": INTERPRET_VARIABLE}
+
+
+def modulate(family, implementation, dtype="float32", storage="seed"):
+    op = conformance.operand(family, storage, (13, 5))
+    x = ops.ones((2, 13), dtype)
+    return kernels.modulate(op, x, implementation=implementation)
+
+
+@pytest.mark.parametrize("name", ["triton", "pallas"])
+def test_kernels_of_another_backend_are_refused(name):
+    if name == NAMED:
+        assert modulate("hadamard", name).shape == (2, 5)
+        return
+    with pytest.raises(RuntimeError, match=f"{name}: the backend is {BACKEND}"):
+        modulate("hadamard", name)
+
+
+@pytest.mark.parametrize("name", [NAMED] if NAMED else [])
+def test_every_reason_is_given(name, monkeypatch):
+    monkeypatch.delenv(VARIABLES[name], raising=False)
+    with pytest.raises(RuntimeError) as error:
+        modulate("gaussian", name, "float16", storage="dense")
+    assert f"{VARIABLES[name]}=1" in str(error.value)
+    assert "storage=" in str(error.value)
+    assert "float16" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", [NAMED] if BACKEND == "torch" else [])
+def test_float64_is_refused(name):
+    with pytest.raises(RuntimeError, match="triton: the input is float64"):
+        modulate("hadamard", name, "float64")
+
+
+def test_a_layer_never_falls_back():
+    layer = projections.Gaussian(4, seed=1, implementation="triton")
+    with pytest.raises(RuntimeError, match="triton: "):
+        layer(np.ones((1, 3), "float32"))
+
+
+@pytest.mark.parametrize("installed", [None, "2.1.0"])
+def test_missing_and_old_triton(installed, monkeypatch):
+    def version(name):
+        if installed is None:
+            raise requirements.importlib.metadata.PackageNotFoundError
+        return installed
+
+    monkeypatch.setattr(requirements.importlib.metadata, "version", version)
+    (reason,) = requirements._version()
+    assert reason in (
+        "triton is not installed",
+        "triton 2.1.0 is older than 3.2",
+    )
+
+
+if BACKEND == "torch":
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    from keras_randproj.kernels.triton import operators
+
+    class Recorder(TorchDispatchMode):
+        """The names of the operators that ran."""
+
+        def __init__(self):
+            super().__init__()
+            self.names = []
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            self.names.append(func.name())
+            return func(*args, **(kwargs or {}))
+
+    def ran(family, implementation):
+        with Recorder() as recorder:
+            modulate(family, implementation)
+        return {n for n in recorder.names if n.startswith("keras_randproj")}
+
+    @pytest.mark.parametrize(
+        ("family", "operator"),
+        [("hadamard", "hadamard"), ("gaussian", "product")],
+    )
+    def test_the_operator_that_ran(family, operator):
+        assert ran(family, "triton") == {f"keras_randproj::{operator}"}
+        assert ran(family, "reference") == set()
+
+    def test_none_is_by_device():
+        cuda = types.SimpleNamespace(device=torch.device("cuda"))
+        assert automatic(cuda) == ("triton", "reference")
+        assert automatic(torch.ones(2)) == ("reference",)
+        assert ran("hadamard", None) == set()
+
+    @pytest.mark.parametrize(
+        ("gpu", "wanted"),
+        [
+            ((7, 5, 2**16), ["compute capability (7, 5)", "shared memory"]),
+            ((8, 6, 101376), ["shared memory"]),
+            ((9, 0, 232448), []),
+        ],
+    )
+    def test_old_and_small_gpus(gpu, wanted, monkeypatch):
+        names = "major", "minor", "shared_memory_per_block_optin"
+        properties = types.SimpleNamespace(**dict(zip(names, gpu, strict=True)))
+        monkeypatch.setattr(
+            torch.cuda, "get_device_properties", lambda device: properties
+        )
+        x = types.SimpleNamespace(
+            device=torch.device("cuda"), dtype=torch.float32
+        )
+        op = kernels.SignedHadamard(2**15, 2**15, signs=np.ones((1, 2**15)))
+        found = requirements.refusals(op, x)
+        assert len(found) == len(wanted)
+        for reason, part in zip(found, wanted, strict=True):
+            assert part in reason
+
+    def test_export_takes_the_reference(monkeypatch):
+        monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+        with pytest.raises(RuntimeError, match=r"torch\.export"):
+            modulate("hadamard", "triton")
+        cuda = types.SimpleNamespace(device=torch.device("cuda"))
+        assert automatic(cuda) == ("reference",)
+
+    @pytest.mark.parametrize("family", ["hadamard", "rademacher", "gaussian"])
+    def test_compiled_without_a_break(family, rng):
+        op = conformance.operand(family, "seed", (13, 5))
+        names = []
+
+        def backend(graph, inputs):
+            names.extend(str(node.target) for node in graph.graph.nodes)
+            return graph.forward
+
+        def call(x, alpha, scale, bias):
+            return kernels.modulate(op, x, alpha, scale, bias, "triton")
+
+        sizes = (3, 13), (13,), (5,), (5,)
+        arrays = [
+            torch.tensor(rng.normal(size=s), dtype=torch.float32) for s in sizes
+        ]
+        grads = []
+        compiled = torch.compile(call, fullgraph=True, backend=backend)
+        for function in (call, compiled):
+            inputs = [a.clone().requires_grad_() for a in arrays]
+            function(*inputs).square().sum().backward()
+            grads.append([i.grad for i in inputs])
+        operator = "hadamard" if family == "hadamard" else "product"
+        assert any(f"keras_randproj.{operator}" in name for name in names)
+        for a, b in zip(*grads, strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+    @pytest.mark.parametrize("transposed", [False, True])
+    def test_operators_keep_torchs_rules(transposed):
+        """Schemas, fake kernels and gradients, as torch itself checks them."""
+        sides = (5, 13) if transposed else (13, 5)
+        x, alpha, scale, bias = (
+            torch.randn(size, requires_grad=True)
+            for size in ((3, sides[0]), sides[:1], sides[1:], sides[1:])
+        )
+        slots = torch.tensor([3, -1, 0, 4, 1, 2, *[-1] * 10])
+        arguments = x, alpha, torch.ones(1, 16), slots.int(), scale, bias
+        torch.library.opcheck(
+            operators.hadamard, (*arguments, 0.5, 13, 5, transposed)
+        )
+        key = torch.tensor([1, 2, 3, 4], dtype=torch.int32)
+        layout = [13, 5, 0, 1, 1, 16, 8, 0]
+        arguments = x, alpha, key, scale, bias
+        torch.library.opcheck(
+            operators.product, (*arguments, 0.5, layout, transposed)
+        )
+
+
+if BACKEND == "jax":
+    import jax
+
+    @pytest.mark.parametrize(
+        ("family", "name"),
+        [("hadamard", "randproj_hadamard"), ("gaussian", "randproj_product")],
+    )
+    def test_the_kernel_that_runs(family, name):
+        op = conformance.operand(family, "seed", (13, 5))
+
+        def traced(implementation):
+            return str(
+                jax.make_jaxpr(
+                    lambda x: kernels.modulate(
+                        op, x, implementation=implementation
+                    )
+                )(ops.ones((2, 13)))
+            )
+
+        assert name in traced("pallas")
+        assert "randproj" not in traced("reference")
+        assert automatic(ops.ones(2)) == ("reference",)
+        assert "randproj" not in traced(None)

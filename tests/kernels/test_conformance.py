@@ -1,0 +1,135 @@
+"""Each implementation of the active backend faces the same cases."""
+
+import conformance
+import keras
+import numpy as np
+import oracle
+import pytest
+from conformance import SEED
+from conformance import Conformance
+from keras import ops
+
+from keras_randproj import projections
+
+BACKEND = keras.backend.backend()
+# Tiles whose entries are numbered beyond 2**31 and 2**32, in both directions.
+CORNERS = [(2**28 + 3, 2**30), (5, 2**32 - 2), (2**32 - 2, 7)]
+
+
+def far_block(family, corner, sides):
+    """Entries of the oracle from a tile on."""
+    _, _, rows, cols = oracle.TILES[family]
+    top, left = corner[0] * rows, corner[1] * cols
+    spans = (top, top + sides[0]), (left, left + sides[1])
+    return oracle.block(family, SEED, *spans)
+
+
+class TestReference(Conformance):
+    implementation = "reference"
+
+
+if BACKEND == "torch":
+    import torch
+
+    class TestTriton(Conformance):
+        implementation = "triton"
+
+        @pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
+        @pytest.mark.parametrize("family", ["rademacher", "sparse_ternary"])
+        def test_packed(self, family, turned, rng):
+            self.check(family, "packed", (67, 131), turned, "float32", rng)
+
+        def test_packed_in_half_precision(self, rng):
+            case = "sparse_ternary", "packed", (67, 131)
+            self.check(*case, True, "bfloat16", rng)
+
+        @pytest.mark.parametrize("dtype", ["float32", "float16"])
+        @pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
+        @pytest.mark.parametrize("storage", ["seed", "packed"])
+        def test_large_batches_use_chunks(
+            self, storage, turned, dtype, monkeypatch, rng
+        ):
+            from keras_randproj.kernels.triton import launch_product
+
+            monkeypatch.setattr(launch_product, "FUSED_BATCH", 0)
+            monkeypatch.setattr(launch_product, "CHUNK_BYTES", 1)
+            case = "sparse_ternary", storage, (67, 131)
+            self.check(*case, turned, dtype, rng)
+
+        @pytest.mark.parametrize("corner", CORNERS, ids=str)
+        @pytest.mark.parametrize("family", oracle.TILED)
+        def test_tiles_far_away(self, family, corner):
+            from keras_randproj.kernels.triton import launch_product
+
+            spec = projections.get(family).spec()
+            key = [SEED >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
+            # Whatever tiles follow the last, none is asked for.
+            sides = spec.rows, 2 * spec.cols
+            matrix = launch_product.Matrix(
+                torch.tensor(key, dtype=torch.int32),
+                *sides,
+                0,
+                spec.code,
+                spec.bits,
+                spec.rows,
+                spec.cols,
+                spec.law[0],
+                *corner,
+            )
+            size = spec.law[1]
+            wanted = far_block(family, corner, sides)
+            eye = torch.eye(sides[0])
+            spans = (0, sides[0]), (0, sides[1])
+            written = launch_product.write(matrix, *spans, eye)
+            multiplied = launch_product.multiply(
+                matrix, eye, None, None, None, 1.0, False
+            )
+            for found in (written, multiplied):
+                np.testing.assert_allclose(found * size, wanted, rtol=1e-6)
+
+
+if BACKEND == "jax":
+
+    class TestPallas(Conformance):
+        implementation = "pallas"
+
+        @pytest.mark.parametrize("corner", CORNERS, ids=str)
+        def test_tiles_far_away(self, corner):
+            import jax.numpy as jnp
+
+            from keras_randproj.kernels.pallas.product import Layout
+            from keras_randproj.kernels.pallas.product import SeededProduct
+
+            spec = projections.get("rademacher").spec()
+            key = [SEED >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
+            sides = spec.rows, 2 * spec.cols
+            layout = Layout(spec.code, spec.bits, spec.rows, spec.cols, 0)
+            product = SeededProduct(
+                *sides, layout, 1.0, tile_row=corner[0], tile_col=corner[1]
+            )
+            found = product(
+                jnp.eye(sides[0]),
+                jnp.ones(sides[0]),
+                jnp.ones(sides[1]),
+                jnp.zeros(sides[1]),
+                jnp.asarray(key, "int32"),
+                None,
+            )
+            wanted = far_block("rademacher", corner, sides)
+            np.testing.assert_array_equal(found, wanted)
+
+        @pytest.mark.parametrize("family", ["hadamard", "rademacher"])
+        def test_vmap(self, family, rng):
+            import jax
+
+            from keras_randproj import kernels
+
+            x = rng.normal(size=(2, 3, 13)).astype("float32")
+            op = conformance.operand(family, "seed", (13, 5))
+
+            def apply(x):
+                return kernels.modulate(op, x, implementation="pallas")
+
+            found = jax.jit(jax.vmap(apply))(ops.convert_to_tensor(x))
+            wanted = x @ conformance.matrix(family, (13, 5))
+            np.testing.assert_allclose(found, wanted, atol=1e-5)
