@@ -1,5 +1,6 @@
 """The cases that every implementation faces."""
 
+import dataclasses
 import functools
 import hashlib
 
@@ -37,10 +38,14 @@ HALVES = [
 
 
 @functools.cache
-def operand(family, storage, shape, turned=False):
+def operand(family, storage, shape, turned=False, dtype="float32"):
+    """The operand as a layer hands it over: signs in the inputs' dtype."""
     layer = projections.get(family, units=shape[1], seed=SEED, storage=storage)
     layer.build((None, shape[0]))
     found = layer.operand()
+    if family == "hadamard":
+        signs = ops.cast(ops.convert_to_tensor(found.signs), dtype)
+        found = dataclasses.replace(found, signs=signs)
     return found.transpose() if turned else found
 
 
@@ -94,7 +99,7 @@ class Conformance:
     implementation: str
 
     def check(self, family, storage, shape, turned, dtype, rng):
-        op = operand(family, storage, shape, turned)
+        op = operand(family, storage, shape, turned, dtype)
         p = matrix(family, shape, turned)
         sizes = (BATCH, p.shape[0]), p.shape[:1], p.shape[1:], p.shape[1:]
         arrays = [rounded(rng.normal(size=s), dtype) for s in sizes]
@@ -181,7 +186,7 @@ class Conformance:
 
     def test_half_precision_does_not_overflow(self):
         """The sum of 64 inputs of 2**12 is beyond float16."""
-        op = operand("hadamard", "seed", (64, 64))
+        op = operand("hadamard", "seed", (64, 64), dtype="float16")
         signs = ops.convert_to_numpy(op.signs)[0]
         x = ops.cast(x_tensor(signs[None] * 2.0**12), "float16")
         y = kernels.modulate(op, x, implementation=self.implementation)
