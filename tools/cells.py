@@ -8,14 +8,25 @@ ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("torch", "jax", "tensorflow")
 
 
+class NotRun(Exception):
+    """Names the tutorial whose results are not there yet."""
+
+
 def benchmark(name):
     """What a file below benchmarks/results holds."""
     return json.loads((ROOT / "benchmarks/results" / name).read_text())
 
 
 def tutorial(name):
-    """What a file below tutorials/results holds."""
-    return json.loads((ROOT / "tutorials/results" / name).read_text())
+    """What a file below tutorials/results holds.
+
+    Raises:
+        NotRun: If it is not there.
+    """
+    path = ROOT / "tutorials/results" / name
+    if not path.exists():
+        raise NotRun(f"tutorials/{path.stem}.py")
+    return json.loads(path.read_text())
 
 
 def head(*titles):

@@ -111,6 +111,17 @@ def distilled():
     ]
 
 
+def activations():
+    """Errors of the polynomials of activations, by order."""
+    data = benchmark("eugen_activations.json")
+    orders = [str(order) for order in data["orders"]]
+    lines = head("activation", *orders)
+    for r in data["rows"]:
+        errors = [f"{error:.4f}" for error in r["relative_errors"]]
+        lines.append(row(r["activation"], *errors))
+    return lines
+
+
 def _run(data):
     versions, where = data["versions"], data["machine"]
     backend = data["backend"]

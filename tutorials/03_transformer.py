@@ -280,5 +280,5 @@ if __name__ == "__main__":
 # reads, bytes of the file, milliseconds of a training step and characters
 # that one stream decodes in a second.
 #
-# <!-- results:transformer -->
-# <!-- /results:transformer -->
+# <!-- results:gpt -->
+# <!-- /results:gpt -->
