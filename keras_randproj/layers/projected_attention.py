@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_randproj.arguments import positive_integer
+from keras_randproj.layers import attention_cache
 from keras_randproj.layers.attention_layout import AttentionLayout
 from keras_randproj.layers.attention_mask import AttentionMask
 
@@ -135,7 +136,7 @@ class ProjectedAttention(keras.layers.Layer):
                 "Received: return_attention_scores=True, "
                 f"flash_attention={self.flash_attention}"
             )
-        self._check_cache(cache, cache_update_index)
+        attention_cache.check(self, cache, cache_update_index)
         q = self._heads(self.query(query), self.num_heads)
         k, v, cache = self._keys_and_values(
             value, key, cache, cache_update_index
@@ -179,10 +180,8 @@ class ProjectedAttention(keras.layers.Layer):
         v = self._heads(self.value(value), groups)
         if cache is None:
             return k, v, None
-        start = (0, index, 0, 0)
-        k = ops.slice_update(cache[:, 0], start, k)
-        v = ops.slice_update(cache[:, 1], start, v)
-        return k, v, ops.stack((k, v), axis=1)
+        cache = attention_cache.updated(cache, index, k, v)
+        return cache[:, 0], cache[:, 1], cache
 
     def _attend(self, q, k, v, mask, return_scores, training):
         """`(rows, T, heads * value_dim)` and the scores, if asked for."""
@@ -227,39 +226,13 @@ class ProjectedAttention(keras.layers.Layer):
             Tensor `(batch_size, 2, length, num_key_value_heads, key_dim)` of
             zeros, in the compute dtype.
         """
-        shape = (batch_size, *self._cache_shape(length))
-        return ops.zeros(shape, dtype=self.compute_dtype)
+        shape = attention_cache.shape(self, length)
+        return ops.zeros((batch_size, *shape), dtype=self.compute_dtype)
 
-    def _cache_shape(self, length):
-        if self.value_dim != self.key_dim:
-            raise ValueError(
-                "A cache needs keys and values of one width. Received: "
-                f"key_dim={self.key_dim}, value_dim={self.value_dim}"
-            )
-        return (2, length, self.num_key_value_heads, self.key_dim)
-
-    def _check_cache(self, cache, index):
-        if cache is None:
-            if index is not None:
-                raise ValueError(
-                    "`cache_update_index` needs a `cache`. "
-                    f"Received: cache=None, cache_update_index={index}"
-                )
-            return
-        shape = tuple(cache.shape)
-        wanted = self._cache_shape(shape[2] if len(shape) == 5 else None)
-        if len(shape) != 5 or shape[1:] != wanted or not self._layout.plain:
-            raise ValueError(
-                "`cache` must have the shape (batch, 2, length, "
-                f"{self.num_key_value_heads}, {self.key_dim}), for attention "
-                f"over one axis. Received: cache.shape={shape}"
-            )
-        dtype = keras.backend.standardize_dtype(cache.dtype)
-        if dtype != self.compute_dtype:
-            raise ValueError(
-                f"`cache` must have the dtype {self.compute_dtype}. "
-                f"Received: cache.dtype={dtype}"
-            )
+    @property
+    def attends_over_one_axis(self):
+        """Whether inputs are `(batch, length, features)`."""
+        return self._layout.plain
 
     def _flash(self):
         if self.flash_attention is None:
