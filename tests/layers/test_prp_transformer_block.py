@@ -161,6 +161,12 @@ def test_dropout_acts_in_training_only(x):
     assert np.abs(numpy_of(layer(x, training=True)) - still).max() > 1e-2
 
 
+def test_dropout_acts_on_what_both_parts_add(x):
+    """Almost all of it dropped, almost all inputs pass as they are."""
+    y = numpy_of(block(dropout=0.99)(x, training=True))
+    assert np.mean(np.isclose(y, x)) > 0.8
+
+
 @pytest.mark.parametrize("variant", ["prp", "eugen", "gated"])
 def test_keras_layer_test(variant):
     counts = {"prp": 22, "eugen": 19, "gated": 25}
