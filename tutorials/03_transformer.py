@@ -37,7 +37,7 @@ SEEDS = 1 if tutorial.FAST else 3
 WARMUP = STEPS // 20
 RATE = 1e-3
 FOLDER = Path("build/03_transformer")
-SAMPLED = "PRP attention, rank 8"
+SAMPLED = "PRP attention, hadamard, depth 3"
 
 # %% [markdown]
 # ## The variants
@@ -87,6 +87,7 @@ def everything(**options):
 # Well-conditioned matrices and fast vectors were worth 0.03 in the loss
 # against gaussian ones with the default multiplier of 10.
 PRP = {"projection": "orthogonal", "lr_multiplier": 30.0}
+DEEP = {"projection": "hadamard", "depth": 3, "lr_multiplier": 30.0}
 
 VARIANTS = {
     "Dense": dense,
@@ -98,8 +99,10 @@ VARIANTS = {
     "EUGen of order 2 in 3 of 4": eugen(
         (1, 2, 3), 46, activation=None, order=2
     ),
-    "PRP attention, hadamard, depth 3": prp_attention(
-        projection="hadamard", depth=3, lr_multiplier=30.0
+    "PRP attention, hadamard, depth 3": prp_attention(**DEEP),
+    "everything PRP, hadamard, depth 3": everything(**DEEP),
+    "everything PRP, hadamard, depth 3, rank 4": everything(
+        residual_rank=4, **DEEP
     ),
     "EUGen in 2 of 4": eugen((1, 3), 64),
 }
