@@ -49,8 +49,7 @@ def gpt():
                         "file_bytes",
                     )
                 ),
-                f"{speed[name]['step_ms']:.0f}",
-                f"{speed[name]['characters_per_second']:.0f}",
+                *_speed(speed.get(name)),
             )
         )
     return [
@@ -89,6 +88,15 @@ def vit():
         f"`python tutorials/08_vision_transformer.py`, {data['epochs']} "
         f"epochs; {where(data)}.",
     ]
+
+
+def _speed(found):
+    if found is None:
+        return "not measured", "not measured"
+    return (
+        f"{found['step_ms']:.0f}",
+        f"{found['characters_per_second']:.0f}",
+    )
 
 
 def _mean(rows, key):

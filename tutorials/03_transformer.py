@@ -249,6 +249,7 @@ def main():
     parser.add_argument("--sample", type=int, help="characters to print")
     parser.add_argument("--only", help="the variant to train")
     parser.add_argument("--seed", type=int, help="the seed to train")
+    parser.add_argument("--speed", action="store_true", help="no training")
     options = parser.parse_args()
     text = shakespeare.load()
     if options.sample:
@@ -258,6 +259,7 @@ def main():
         "03_transformer", backend=keras.backend.backend(), steps=STEPS
     )
     seeds = range(SEEDS) if options.seed is None else [options.seed]
+    seeds = [] if options.speed else seeds
     variants = [options.only] if options.only else list(VARIANTS)
     for seed in seeds:
         for variant in variants:
