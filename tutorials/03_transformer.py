@@ -293,8 +293,8 @@ if __name__ == "__main__":
 # in each place costs more than that; a residual of rank 8 buys about half of it
 # back.
 #
-# **Everything from a seed** works as well: about a tenth of the numbers for 0.14
-# in the loss, in the one run made so far.
+# **Everything from a seed** works as well: about a tenth of the numbers for
+# 0.14 in the loss, in the one run made so far.
 #
 # **EUGen feed-forwards** in three of four blocks take 40 % of all numbers away
 # and cost about 0.1, more than the 0.04 that we aimed at; features of order 2,
