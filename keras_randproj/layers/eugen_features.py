@@ -3,7 +3,6 @@
 import itertools
 
 import keras
-import numpy as np
 from keras import activations
 from keras import ops
 
@@ -14,6 +13,8 @@ from keras_randproj.layers.eugen_factor import EUGenFactor
 from keras_randproj.layers.eugen_factor import matrix
 from keras_randproj.layers.eugen_factor import serialize_template
 from keras_randproj.layers.eugen_factor import template
+from keras_randproj.layers.seed_in_file import read_seed
+from keras_randproj.layers.seed_in_file import write_seed
 from keras_randproj.random import derive_seed
 
 # Keeps the gradient of a norm finite at zero.
@@ -201,17 +202,10 @@ class EUGenFeatures(keras.layers.Layer):
         return (*input_shape[:-1], self.order * self.num_features)
 
     def save_own_variables(self, store):
-        store["seed"] = np.array(self.seed, "uint64")
+        write_seed(store, "seed", self.seed)
 
     def load_own_variables(self, store):
-        if list(store.keys()) != ["seed"]:
-            raise ValueError(
-                f"Layer '{self.path}' expects a seed in the file. Received: "
-                f"{sorted(store.keys())}. Build the layer with the arguments "
-                "of the one that was saved, and save damaged files again from "
-                "the original model."
-            )
-        self.seed = int(np.asarray(store["seed"]))
+        self.seed = read_seed(self, store, "seed")
         for k, factor in enumerate(self.factors):
             factor.seed = derive_seed(self.seed, k)
 

@@ -1,16 +1,16 @@
 """Multi-head attention whose four projections come from a seed."""
 
 import keras
-import numpy as np
 from keras import constraints
 from keras import initializers
 from keras import regularizers
 
 from keras_randproj import projections
 from keras_randproj.arguments import resolve_seed
-from keras_randproj.arguments import seed_integer
 from keras_randproj.layers.projected_attention import ProjectedAttention
 from keras_randproj.layers.prp_dense import PRPDense
+from keras_randproj.layers.seed_in_file import read_seed
+from keras_randproj.layers.seed_in_file import write_seed
 from keras_randproj.random import derive_seed
 
 # Part of the matrix contract: role k has the k-th derived seed.
@@ -230,18 +230,10 @@ class PRPMultiHeadAttention(ProjectedAttention):
         return options
 
     def save_own_variables(self, store):
-        store["projection_seed"] = np.array(self.projection_seed, "uint64")
+        write_seed(store, "projection_seed", self.projection_seed)
 
     def load_own_variables(self, store):
-        if list(store.keys()) != ["projection_seed"]:
-            raise ValueError(
-                f"Layer '{self.path}' expects its seed in the file. Received: "
-                f"{sorted(store.keys())}. Build the layer with the arguments "
-                "of the one that was saved, and save damaged files again from "
-                "the original model."
-            )
-        seed = np.asarray(store["projection_seed"])[()]
-        self.projection_seed = seed_integer(seed)
+        self.projection_seed = read_seed(self, store, "projection_seed")
 
     def get_config(self):
         config = {"projection_seed": self.projection_seed, **self._options()}

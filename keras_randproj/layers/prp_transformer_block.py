@@ -3,17 +3,17 @@
 from typing import Any
 
 import keras
-import numpy as np
 from keras import activations
 
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
-from keras_randproj.arguments import seed_integer
 from keras_randproj.layers.dense_attention import DenseAttention
 from keras_randproj.layers.feed_forward import KINDS
 from keras_randproj.layers.feed_forward import FeedForward
 from keras_randproj.layers.prp_multi_head_attention import PRPMultiHeadAttention
+from keras_randproj.layers.seed_in_file import read_seed
+from keras_randproj.layers.seed_in_file import write_seed
 from keras_randproj.random import derive_seed
 
 # Part of the matrix contract: part k has the k-th derived seed.
@@ -272,17 +272,10 @@ class PRPTransformerBlock(keras.layers.Layer):
         return spec, keras.KerasTensor(cache.shape, dtype=self.compute_dtype)
 
     def save_own_variables(self, store):
-        store["projection_seed"] = np.array(self.projection_seed, "uint64")
+        write_seed(store, "projection_seed", self.projection_seed)
 
     def load_own_variables(self, store):
-        if list(store.keys()) != ["projection_seed"]:
-            raise ValueError(
-                f"Layer '{self.path}' expects its seed in the file. Received: "
-                f"{sorted(store.keys())}. Save damaged files again from the "
-                "original model."
-            )
-        seed = np.asarray(store["projection_seed"])[()]
-        self.projection_seed = seed_integer(seed)
+        self.projection_seed = read_seed(self, store, "projection_seed")
 
     def get_config(self):
         config = {
