@@ -64,14 +64,21 @@ def vit():
     """The vision transformer's variants."""
     data = tutorial("08_vision_transformer.json")
     lines = head(
-        "6 layers, width 96",
+        "6 layers, width 64",
         "accuracy",
         "trained numbers",
         "inference reads",
         "file, bytes",
         "images/s",
     )
+    speeds = {
+        r["variant"]: f"{r['images_per_second']:.0f}"
+        for r in data["rows"]
+        if r["question"] == "speed"
+    }
     for r in data["rows"]:
+        if r["question"] == "speed":
+            continue
         lines.append(
             row(
                 r["variant"],
@@ -79,7 +86,7 @@ def vit():
                 f"{r['trainable']:,}",
                 f"{r['inference']:,}",
                 f"{r['file_bytes']:,}",
-                f"{r['images_per_second']:.0f}",
+                speeds.get(r["variant"], "not measured"),
             )
         )
     return [

@@ -103,6 +103,9 @@ VARIANTS = {
     "everything PRP, hadamard, depth 3, rank 4": everything(
         residual_rank=4, **DEEP
     ),
+    "everything PRP, hadamard, depth 3, rank 3": everything(
+        residual_rank=3, **DEEP
+    ),
     "EUGen in 2 of 4": eugen((1, 3), 64),
 }
 
@@ -268,7 +271,7 @@ def main():
                 variant=variant,
                 seed=seed,
             )
-    for variant in variants:
+    for variant in variants if options.seed is None else []:
         results.row(
             lambda v=variant: speed(text, v), question="speed", variant=variant
         )
