@@ -227,18 +227,25 @@ def main():
 
 
 def _gather():
-    """One process a backend, as Keras takes only one."""
+    """One process a backend, all at once: nothing is timed."""
+    flag = f"--xla_force_host_platform_device_count={DEVICES}"
     gathered: dict = {"runs": [], "rows": []}
-    for backend in BACKENDS:
-        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+    with tempfile.TemporaryDirectory() as folder:
+        running = {}
+        for backend in BACKENDS:
+            path = Path(folder) / f"{backend}.json"
             command = [sys.executable, "-m", "benchmarks.communication"]
-            command += ["--backend", backend, "--json", file.name]
-            flag = f"--xla_force_host_platform_device_count={DEVICES}"
+            command += ["--backend", backend, "--json", str(path)]
             environment = {"KERAS_BACKEND": backend, "XLA_FLAGS": flag}
-            subprocess.run(command, env=os.environ | environment, check=True)
-            found = json.load(file)
-        gathered["rows"] += found.pop("rows")
-        gathered["runs"].append(found)
+            running[path] = subprocess.Popen(
+                command, env=os.environ | environment
+            )
+        for path, process in running.items():
+            if process.wait():
+                sys.exit(f"{path.stem} failed")
+            found = json.loads(path.read_text())
+            gathered["rows"] += found.pop("rows")
+            gathered["runs"].append(found)
     return gathered
 
 

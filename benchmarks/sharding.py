@@ -18,12 +18,8 @@ RESULTS = Path(__file__).parent / "results" / "sharding.json"
 DEVICES = 8
 BATCH = 8
 FLOOR = 3 * 2**30
-CASES = (
-    ("PRPDense", 16384, "float32"),
-    ("Dense", 16384, "float32"),
-    ("PRPDense", 65536, "bfloat16"),
-    ("Dense", 65536, "bfloat16"),
-)
+# What fits into 24 GiB.
+DTYPES = {16384: "float32", 65536: "bfloat16"}
 
 
 def child(kind, size, dtype):
@@ -108,14 +104,15 @@ def watched(kind, size, dtype):
     return row
 
 
-def main():
+def main(sizes):
     from keras_randproj.demo.experiment import machine
     from keras_randproj.demo.experiment import versions
 
     rows = []
-    for case in CASES:
-        rows.append(watched(*case))
-        print(rows[-1], flush=True)
+    for size in sizes:
+        for kind in ("PRPDense", "Dense"):
+            rows.append(watched(kind, size, DTYPES[size]))
+            print(rows[-1], flush=True)
     results = {
         "backend": "jax",
         "versions": versions(),
@@ -129,9 +126,11 @@ def main():
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sharding")
-    parser.add_argument("case", nargs="*")
-    case = parser.parse_args().case
-    if case:
-        child(case[0], int(case[1]), case[2])
+    parser.add_argument("case", nargs="*", help="one case, in this process")
+    parser.add_argument("--sizes", nargs="*", type=int, default=list(DTYPES))
+    options = parser.parse_args()
+    if options.case:
+        kind, size, dtype = options.case
+        child(kind, int(size), dtype)
     else:
-        main()
+        main(options.sizes)

@@ -35,7 +35,8 @@ def communication():
         *lines,
         "",
         f"Layers {widths}, the last one a Dense; batch {run['batch']}; "
-        f"float32. `python -m benchmarks.communication`; {_where(data['runs'])}.",
+        "float32. `python -m benchmarks.communication`; "
+        f"{_where(data['runs'])}.",
     ]
 
 

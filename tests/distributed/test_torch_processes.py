@@ -71,7 +71,9 @@ def train(module, model, part):
 def floats(function):
     """What a function returns, and the numbers it sends by collective."""
     cpu = torch.profiler.ProfilerActivity.CPU
-    with torch.profiler.profile([cpu], record_shapes=True) as profile:
+    with torch.profiler.profile(
+        activities=[cpu], record_shapes=True
+    ) as profile:
         result = function()
     sent: dict = {}
     for event in profile.events():
