@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint benchmarks docs docs-serve tutorials-fast clean
+.PHONY: demo test test-distributed lint benchmarks docs docs-serve tutorials-fast clean
 
 demo: $(VENV)/.demo-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(BIN)/keras-randproj demo $(ARGS)
@@ -19,6 +19,14 @@ test: lint
 		echo "== tests on $$backend"; \
 		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
 			$(BIN)/python -m pytest -n auto $(ARGS); \
+	done
+
+# Eight virtual devices on JAX, two on TensorFlow, two processes on torch.
+test-distributed: $(VENV)/.test
+	@set -e; for backend in $(BACKENDS); do \
+		echo "== distributed tests on $$backend"; \
+		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
+			$(BIN)/python -m pytest tests/distributed $(ARGS); \
 	done
 
 lint: $(VENV)/.test

@@ -1,6 +1,7 @@
 """Keras layers whose big matrix is a function of a seed."""
 
 from keras_randproj import config as config
+from keras_randproj import distribution as distribution
 from keras_randproj import projections as projections
 from keras_randproj import report as report
 from keras_randproj import training as training

@@ -7,6 +7,7 @@ python tools/results.py --check  fails where one is not up to date
 import re
 import sys
 
+import distribution_tables
 import eugen_tables
 import layer_tables
 import transformer_tables
@@ -18,6 +19,7 @@ PAGES = (
     "README.md",
     "docs/results.md",
     "docs/benchmarks.md",
+    "docs/scaling.md",
     "docs/api/transfer.md",
 )
 TABLES = {
@@ -38,6 +40,8 @@ TABLES = {
     "eugen_synthetic": eugen_tables.synthetic,
     "eugen_distilled": eugen_tables.distilled,
     "eugen_activations": eugen_tables.activations,
+    "communication": distribution_tables.communication,
+    "sharding": distribution_tables.sharding,
 }
 
 

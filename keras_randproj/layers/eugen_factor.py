@@ -14,6 +14,7 @@ from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.layers.prp_dense import PRPDense
+from keras_randproj.projections.seeded_initializer import SeededInitializer
 from keras_randproj.random import derive_seed
 
 MODES = ("frozen", "modulated", "trained")
@@ -68,7 +69,9 @@ class EUGenFactor(keras.layers.Layer):
             start = matrix(self.template, self.seed, input_dim, self.units)
             self.kernel = self.add_weight(
                 (input_dim, self.units),
-                lambda shape, dtype=None: ops.convert_to_tensor(start, dtype),
+                SeededInitializer(
+                    lambda spans, dtype: start[tuple(slice(*s) for s in spans)]
+                ),
                 name="kernel",
             )
             return

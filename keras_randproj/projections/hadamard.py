@@ -3,7 +3,6 @@
 import functools
 import hashlib
 
-import keras
 import numpy as np
 
 from keras_randproj import kernels
@@ -11,6 +10,7 @@ from keras_randproj.projections import tiles
 from keras_randproj.projections.families import PACKAGE
 from keras_randproj.projections.families import register
 from keras_randproj.projections.projection import Projection
+from keras_randproj.projections.seeded_initializer import SeededInitializer
 from keras_randproj.projections.tiles import TileSpec
 from keras_randproj.random import philox4x32
 
@@ -76,10 +76,10 @@ class Hadamard(Projection):
         order, groups = order_and_groups(rows, cols)
         walsh = kernels.walsh_matrix(order).astype("float64")
         walsh = walsh[:, output_rows(order)]
-        signs = self._signs()
-        blocks = [walsh[:rows] * signs[b, :rows, None] for b in range(groups)]
+        signs = self.entries(self.seed, (0, rows), (0, groups))
+        blocks = [walsh[:rows] * signs[:, b, None] for b in range(groups)]
         matrix = np.concatenate(blocks, axis=1)
-        positions = self._positions()
+        positions = chosen_positions(self.seed, self.matrix_shape)
         return matrix if positions is None else matrix[:, positions]
 
     def digest_of(self, seed, shape):
@@ -87,29 +87,18 @@ class Hadamard(Projection):
 
     def build_weights(self):
         order, groups = order_and_groups(*self.matrix_shape)
-        self.signs = self.add_weight(
-            (groups, order),
-            lambda shape, dtype=None: keras.ops.convert_to_tensor(
-                self._signs(), dtype
-            ),
-            trainable=False,
-            name="signs",
-        )
+        signs = SeededInitializer(self._signs)
+        self.signs = signs.add_weight(self, "signs", (groups, order))
         if self.units % order:
-            self.positions = self.add_weight(
-                (self.units,),
-                lambda shape, dtype=None: keras.ops.convert_to_tensor(
-                    self._positions(), dtype
-                ),
-                dtype="int32",
-                trainable=False,
-                name="positions",
+            positions = SeededInitializer(self._positions)
+            self.positions = positions.add_weight(
+                self, "positions", (self.units,), "int32"
             )
 
     def fresh_weights(self):
-        pairs = [(self.signs, self._signs())]
+        pairs = [(self.signs, SeededInitializer(self._signs))]
         if self.positions is not None:
-            pairs.append((self.positions, self._positions()))
+            pairs.append((self.positions, SeededInitializer(self._positions)))
         return pairs
 
     def operand(self):
@@ -118,13 +107,13 @@ class Hadamard(Projection):
             rows, cols, signs=self.signs, positions=self.positions
         )
 
-    def _signs(self):
-        order, groups = order_and_groups(*self.matrix_shape)
-        signs = self.entries(self.seed, (0, order), (0, groups))
-        return np.ascontiguousarray(signs.T)
+    def _signs(self, spans, dtype):
+        groups, inputs = spans
+        return np.ascontiguousarray(self.entries(self.seed, inputs, groups).T)
 
-    def _positions(self):
-        return chosen_positions(self.seed, self.matrix_shape)
+    def _positions(self, spans, dtype):
+        chosen = chosen_positions(self.seed, self.matrix_shape)
+        return chosen[slice(*spans[0])]
 
 
 def order_and_groups(rows, cols):

@@ -9,6 +9,7 @@ from keras_randproj.projections import gaussian
 from keras_randproj.projections import tiles
 from keras_randproj.projections.families import PACKAGE
 from keras_randproj.projections.families import register
+from keras_randproj.projections.seeded_initializer import SeededInitializer
 from keras_randproj.projections.tiled import TiledProjection
 
 # What two machines' QR of the same matrix may differ by, at unit variance.
@@ -68,8 +69,13 @@ class Orthogonal(TiledProjection):
         q *= math.sqrt(max(rows, cols))
         return q if rows >= cols else q.T
 
-    def stored_matrix(self):
-        return self.natural_matrix().astype("float32")
+    def _entries(self, spans, dtype):
+        rows, cols = (slice(*span) for span in spans)
+        return self.natural_matrix().astype("float32")[rows, cols]
+
+    def _seeded(self, block):
+        # A QR of a part is another matrix.
+        return SeededInitializer(block, divisible=False)
 
     def check_weights(self):
         """Checks the one direction that needs no QR: the first."""

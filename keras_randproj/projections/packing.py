@@ -27,29 +27,37 @@ def digit_bits(spec: TileSpec) -> int:
     )
 
 
-def pack(spec: TileSpec, seed: int, shape: Span) -> np.ndarray:
-    """The matrix as `kernels.PackedMatrix` holds it, made strip by strip.
+def pack(
+    spec: TileSpec, seed: int, rows: int, lines: Span, cols: Span
+) -> np.ndarray:
+    """Words of the matrix as `kernels.PackedMatrix` has them, by strips.
 
     Args:
         spec: The family's tiles.
         seed: Integer in `[0, 2**64)`.
-        shape: `(rows, cols)` of the matrix.
+        rows: Integer, rows of the matrix.
+        lines: The words of each column that are wanted.
+        cols: The columns.
 
     Returns:
-        int32 array `(ceil(rows * bits / 32), cols)`.
+        int32 array, of `ceil(rows * bits / 32)` lines for all.
     """
     bits = digit_bits(spec)
     each = WORD_BITS // bits
-    words = np.empty((-(-shape[0] // each), shape[1]), "int32")
+    first, last = lines[0] * each, min(lines[1] * each, rows)
+    words = np.empty((lines[1] - lines[0], cols[1] - cols[0]), "int32")
     # +1, 0, -1 to their codes; a negative index counts from the end.
     codes = np.array([0, 0, 1] if bits == 1 else [0, 1, 2], "uint8")
 
     def fill(span):
-        block = tiles.codes(spec, seed, span, (0, shape[1]))
+        block = tiles.codes(
+            spec, seed, (first + span[0], first + span[1]), cols
+        )
         digits = codes[spec.integers[block]]
-        lines = slice(span[0] // each, -(-span[1] // each))
-        words[lines] = _join(digits, bits)
+        here = slice(span[0] // each, -(-span[1] // each))
+        words[here] = _join(digits, bits)
 
+    shape = last - first, cols[1] - cols[0]
     for _ in tiles.map_strips(fill, spec, shape, each):
         pass
     return words

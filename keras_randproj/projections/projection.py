@@ -105,11 +105,11 @@ class Projection(keras.layers.Layer):
         raise NotImplementedError
 
     def build_weights(self):
-        """Creates the non-trainable weights, from `fresh_weights`."""
+        """Creates the non-trainable weights."""
         raise NotImplementedError
 
     def fresh_weights(self):
-        """Pairs of a weight and the array that the seed gives for it."""
+        """Pairs of a weight and its `SeededInitializer`."""
         raise NotImplementedError
 
     @staticmethod
@@ -119,8 +119,8 @@ class Projection(keras.layers.Layer):
 
     def check_weights(self):
         """Refuses weights that are not what the seed gives."""
-        for weight, value in self.fresh_weights():
-            value = keras.ops.convert_to_tensor(value, weight.dtype)
+        for weight, initializer in self.fresh_weights():
+            value = initializer.like(weight)
             if not bool(keras.ops.all(keras.ops.equal(weight, value))):
                 raise self.overwritten(weight)
 
@@ -187,8 +187,8 @@ class Projection(keras.layers.Layer):
         """
         self.seed = seed_integer(seed)
         if self.built:
-            for weight, value in self.fresh_weights():
-                weight.assign(value)
+            for weight, initializer in self.fresh_weights():
+                weight.assign(initializer.like(weight))
 
     @property
     def matrix_shape(self):

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_randproj import kernels
 from keras_randproj.projections import packing
 from keras_randproj.projections import tiles
 from keras_randproj.projections.projection import Projection
+from keras_randproj.projections.seeded_initializer import SeededInitializer
 
 
 class TiledProjection(Projection):
@@ -43,52 +43,44 @@ class TiledProjection(Projection):
 
     def build_weights(self):
         if self.storage == "seed":
-            self.key = self._add_integers("key", (4,), self._limbs)
+            self.key = self._add("key", (4,), self._limbs, "int32")
         elif self.storage == "packed":
             each = packing.WORD_BITS // packing.digit_bits(self.spec())
             rows, cols = self.matrix_shape
-            self.words = self._add_integers(
-                "words", (-(-rows // each), cols), self._words
-            )
+            shape = -(-rows // each), cols
+            self.words = self._add("words", shape, self._words, "int32")
         else:
-            self.matrix = self.add_weight(
-                self.matrix_shape,
-                lambda shape, dtype=None: keras.ops.convert_to_tensor(
-                    self.stored_matrix(), dtype
-                ),
-                trainable=False,
-                name="matrix",
-            )
+            self.matrix = self._add("matrix", self.matrix_shape, self._entries)
 
-    def _add_integers(self, name, shape, make):
-        return self.add_weight(
-            shape,
-            lambda shape, dtype=None: keras.ops.convert_to_tensor(
-                make(), dtype
-            ),
-            dtype="int32",
-            trainable=False,
-            name=name,
-        )
+    def _add(self, name, shape, block, dtype=None):
+        return self._seeded(block).add_weight(self, name, shape, dtype)
 
-    def _limbs(self):
+    def _seeded(self, block):
+        return SeededInitializer(block)
+
+    def _limbs(self, spans, dtype):
         """The seed as four 16-bit limbs, lowest first."""
         limbs = [self.seed >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
-        return np.array(limbs, "int32")
+        return np.array(limbs, "int32")[slice(*spans[0])]
 
-    def _words(self):
-        return packing.pack(self.spec(), self.seed, self.matrix_shape)
+    def _words(self, spans, dtype):
+        rows = self.matrix_shape[0]
+        return packing.pack(self.spec(), self.seed, rows, *spans)
 
-    def stored_matrix(self):
-        """The array that `storage="dense"` keeps, at unit variance."""
-        return tiles.matrix(self.spec(), self.seed, self.matrix_shape)
+    def _entries(self, spans, dtype):
+        """What `storage="dense"` keeps, at unit variance."""
+        rows, cols = spans
+        return tiles.block(
+            self.spec(), self.seed, rows, cols, dtype or "float32"
+        )
 
     def fresh_weights(self):
-        if self.storage == "seed":
-            return [(self.key, self._limbs())]
-        if self.storage == "packed":
-            return [(self.words, self._words())]
-        return [(self.matrix, self.stored_matrix())]
+        pairs = (
+            (self.key, self._limbs),
+            (self.words, self._words),
+            (self.matrix, self._entries),
+        )
+        return [(w, self._seeded(b)) for w, b in pairs if w is not None]
 
     def operand(self):
         rows, cols = self.matrix_shape

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 
 import numpy as np
 
@@ -138,11 +139,26 @@ def matrix(
     spec: TileSpec, seed: int, shape: Span, stream: int = 0
 ) -> np.ndarray:
     """The whole matrix as float32, at unit variance."""
-    out = np.empty(shape, "float32")
+    return block(spec, seed, (0, shape[0]), (0, shape[1]), stream=stream)
+
+
+def block(
+    spec: TileSpec,
+    seed: int,
+    rows: Span,
+    cols: Span,
+    dtype: Any = "float32",
+    stream: int = 0,
+) -> np.ndarray:
+    """A sub-block of the matrix at unit variance, made strip by strip."""
+    shape = rows[1] - rows[0], cols[1] - cols[0]
+    out = np.empty(shape, dtype)
+    values = spec.values.astype(out.dtype)
 
     def fill(span):
-        block = codes(spec, seed, span, (0, shape[1]), stream)
-        np.take(spec.values, block, out=out[slice(*span)], mode="clip")
+        these = rows[0] + span[0], rows[0] + span[1]
+        found = codes(spec, seed, these, cols, stream)
+        np.take(values, found, out=out[slice(*span)], mode="clip")
 
     deque(map_strips(fill, spec, shape), maxlen=0)
     return out

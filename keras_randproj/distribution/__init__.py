@@ -1,0 +1,3 @@
+"""Models of these layers on several devices and machines."""
+
+from keras_randproj.distribution.layout_map import layout_map as layout_map

@@ -1,0 +1,217 @@
+"""keras.distribution on eight virtual devices (JAX)."""
+
+import keras
+import models
+import numpy as np
+import pytest
+
+import keras_randproj
+from keras_randproj.distribution import layout_map
+
+if keras.backend.backend() != "jax":
+    pytest.skip("keras.distribution is for JAX", allow_module_level=True)
+
+import jax
+
+# The order of sums differs.
+TOLERANCE = {"rtol": 2e-5, "atol": 2e-6}
+
+
+@pytest.fixture(autouse=True)
+def _one_distribution_a_test():
+    yield
+    keras.distribution.set_distribution(None)
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """Losses on one device."""
+    return {make: models.losses(make)[1] for make in models.MODELS}
+
+
+def use(shape):
+    mesh = keras.distribution.DeviceMesh(shape, ("batch", "model"))
+    layouts = layout_map(mesh, replicated=("head",))
+    keras.distribution.set_distribution(
+        keras.distribution.ModelParallel(layout_map=layouts)
+    )
+
+
+def assert_each_device_holds_its_part(model, divided_by):
+    """Every part of every P is the sub-block that the seed gives."""
+    for projection in models.built_projections(model):
+        for weight, initializer in projection.fresh_weights():
+            spans = tuple((0, size) for size in weight.shape)
+            whole = np.asarray(initializer.block(spans, None), weight.dtype)
+            shards = weight.value.addressable_shards
+            assert len(shards) == jax.device_count()
+            for shard in shards:
+                expected = models.fingerprint(whole[shard.index])
+                assert models.fingerprint(shard.data) == expected
+            head = "head" in weight.path
+            if weight.name == "matrix" and not head:
+                part = shards[0].data
+                assert part.size * divided_by == whole.size, weight.path
+
+
+@pytest.mark.parametrize("make", models.MODELS)
+def test_data_parallel_gives_the_losses_of_one_device(make, alone):
+    keras.distribution.set_distribution(keras.distribution.DataParallel())
+    model, losses = models.losses(make)
+    np.testing.assert_allclose(losses, alone[make], **TOLERANCE)
+    assert_each_device_holds_its_part(model, 1)
+
+
+@pytest.mark.parametrize("make", models.MODELS)
+def test_model_parallel_gives_the_losses_of_one_device(make, alone):
+    shape = (1, 8) if make in models.MODELS[::2] else (2, 4)
+    use(shape)
+    model, losses = models.losses(make)
+    np.testing.assert_allclose(losses, alone[make], **TOLERANCE)
+    assert_each_device_holds_its_part(model, shape[1])
+
+
+def test_no_part_of_a_matrix_is_made_twice_or_whole(monkeypatch):
+    use((2, 4))
+    asked = []
+    original = keras_randproj.projections.Gaussian._entries
+
+    def entries(self, spans, dtype):
+        asked.append(spans)
+        return original(self, spans, dtype)
+
+    monkeypatch.setattr(
+        keras_randproj.projections.Gaussian, "_entries", entries
+    )
+    layer = keras_randproj.PRPDense(64, seed=1)
+    layer.build((None, 16))
+    assert sorted(asked) == [
+        ((0, 16), (start, start + 16)) for start in range(0, 64, 16)
+    ]
+
+
+def compiled_step(model):
+    """The program of a training step, after the partitioner."""
+    x, y = models.data(model)
+    layout = keras.distribution.distribution().get_data_layout(x.shape)
+    x, y = (jax.device_put(a, layout.backend_layout) for a in (x, y))
+    trained, fixed = (
+        [v.value for v in variables]
+        for variables in (
+            model.trainable_variables,
+            model.non_trainable_variables,
+        )
+    )
+
+    def loss(trained, fixed, x, y):
+        outputs, _ = model.stateless_call(trained, fixed, x)
+        return keras.ops.mean(keras.ops.square(outputs - y))
+
+    step = jax.jit(jax.value_and_grad(loss))
+    return step.lower(trained, fixed, x, y).compile().as_text()
+
+
+def gathers(program):
+    """The lines of a program that gather something from several devices."""
+    return "\n".join(
+        line for line in program.splitlines() if "all-gather" in line
+    )
+
+
+@pytest.mark.parametrize("make", [models.mlp, models.eugen, models.transformer])
+def test_no_matrix_is_gathered(make):
+    use((1, 8))
+    model = make()
+    program = compiled_step(model)
+    assert "all-reduce" in program
+    for projection in models.built_projections(model):
+        if "head" not in projection.path:
+            rows, cols = projection.matrix_shape
+            assert f"f32[{rows},{cols}]" not in gathers(program)
+
+
+def test_the_gather_of_a_matrix_would_be_seen():
+    use((1, 8))
+    layer = keras_randproj.PRPDense(64, seed=1)
+    layer.build((None, 32))
+    whole = jax.sharding.NamedSharding(
+        layer.projection.matrix.value.sharding.mesh,
+        jax.sharding.PartitionSpec(),
+    )
+    program = (
+        jax.jit(lambda p: jax.lax.with_sharding_constraint(p, whole) * 2)
+        .lower(layer.projection.matrix.value)
+        .compile()
+        .as_text()
+    )
+    assert "f32[32,64]" in gathers(program)
+
+
+def test_a_file_goes_from_many_devices_to_one_and_back(tmp_path):
+    use((2, 4))
+    model, _ = models.losses(models.mlp, epochs=1)
+    x, _ = models.data(model)
+    y = model.predict(x, verbose=0)
+    model.save(tmp_path / "many.keras")
+    keras.distribution.set_distribution(None)
+    one = keras.models.load_model(tmp_path / "many.keras")
+    np.testing.assert_allclose(
+        one.predict(x, verbose=0), y, rtol=1e-5, atol=1e-6
+    )
+    use((1, 8))
+    many = keras.models.load_model(tmp_path / "many.keras")
+    assert_each_device_holds_its_part(many, 8)
+    other = models.mlp()
+    for projection in models.built_projections(other):
+        projection.set_seed(99)
+    other.load_weights(tmp_path / "many.keras")
+    assert_each_device_holds_its_part(other, 8)
+    np.testing.assert_allclose(
+        other.predict(x, verbose=0), y, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_model_built_while_it_is_fitted():
+    use((1, 8))
+
+    class Late(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras_randproj.PRPDense(32, seed=1)
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+    model = Late()
+    model.compile("adam", "mse")
+    model.fit(np.ones((16, 8)), np.ones((16, 32)), verbose=0)
+    assert_each_device_holds_its_part(model, 8)
+
+
+def test_every_matrix_has_a_layout_and_vectors_have_none():
+    mesh = keras.distribution.DeviceMesh((1, 8), ("batch", "model"))
+    layouts = layout_map(mesh)
+    model = models.transformer()
+    for weight in [*model.weights, *models.mlp().weights]:
+        layout = layouts[weight.path]
+        matrix = weight.name == "matrix" or weight.name == "kernel"
+        if "head/kernel" in weight.path:
+            matrix = False
+        assert (layout is not None) == matrix, weight.path
+    second = "prp_transformer_block/attention/attention_output/projection"
+    assert layouts[f"{second}/matrix"].axes == ("model", None)
+    assert layouts["a/query/projection/matrix"].axes == (None, "model")
+    assert layout_map(mesh, replicated=["a"])["a/projection/matrix"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model_axis": "rows"}, "must be an axis of the mesh"),
+        ({"replicated": "head"}, "must be a list or tuple"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    mesh = keras.distribution.DeviceMesh((1, 8), ("batch", "model"))
+    with pytest.raises(ValueError, match=message):
+        layout_map(mesh, **arguments)
