@@ -7,14 +7,17 @@ import numpy as np
 from keras import activations
 from keras import ops
 
+from keras_randproj import config as settings
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
+from keras_randproj.arguments import seed_integer
 from keras_randproj.layers.eugen_factor import EUGenFactor
 from keras_randproj.layers.eugen_factor import matrix
 from keras_randproj.layers.eugen_factor import serialize_template
 from keras_randproj.layers.eugen_factor import template
 from keras_randproj.random import derive_seed
+from keras_randproj.stores import check_sizes
 
 # Keeps the gradient of a norm finite at zero.
 SMALLEST_SQUARE = 1e-12
@@ -113,6 +116,7 @@ class EUGenFeatures(keras.layers.Layer):
 
     def build(self, input_shape):
         input_dim = last_dimension(self, input_shape)
+        settings.check_count(self.num_factors, f"Layer '{self.name}'")
         width = input_dim + int(self.norm_feature)
         self.factors = [self._factor(k) for k in range(self.num_factors)]
         for factor in self.factors:
@@ -204,6 +208,7 @@ class EUGenFeatures(keras.layers.Layer):
         store["seed"] = np.array(self.seed, "uint64")
 
     def load_own_variables(self, store):
+        check_sizes(store, f"Layer '{self.path}'")
         if list(store.keys()) != ["seed"]:
             raise ValueError(
                 f"Layer '{self.path}' expects a seed in the file. Received: "
@@ -211,7 +216,7 @@ class EUGenFeatures(keras.layers.Layer):
                 "of the one that was saved, and save damaged files again from "
                 "the original model."
             )
-        self.seed = int(np.asarray(store["seed"]))
+        self.seed = seed_integer(np.asarray(store["seed"])[()])
         for k, factor in enumerate(self.factors):
             factor.seed = derive_seed(self.seed, k)
 

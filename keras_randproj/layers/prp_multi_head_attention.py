@@ -12,6 +12,7 @@ from keras_randproj.arguments import seed_integer
 from keras_randproj.layers.projected_attention import ProjectedAttention
 from keras_randproj.layers.prp_dense import PRPDense
 from keras_randproj.random import derive_seed
+from keras_randproj.stores import check_sizes
 
 # Part of the matrix contract: role k has the k-th derived seed.
 ROLES = ("query", "key", "value", "attention_output", "gate")
@@ -233,6 +234,7 @@ class PRPMultiHeadAttention(ProjectedAttention):
         store["projection_seed"] = np.array(self.projection_seed, "uint64")
 
     def load_own_variables(self, store):
+        check_sizes(store, f"Layer '{self.path}'")
         if list(store.keys()) != ["projection_seed"]:
             raise ValueError(
                 f"Layer '{self.path}' expects its seed in the file. Received: "

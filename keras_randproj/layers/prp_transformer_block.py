@@ -15,6 +15,7 @@ from keras_randproj.layers.feed_forward import KINDS
 from keras_randproj.layers.feed_forward import FeedForward
 from keras_randproj.layers.prp_multi_head_attention import PRPMultiHeadAttention
 from keras_randproj.random import derive_seed
+from keras_randproj.stores import check_sizes
 
 # Part of the matrix contract: part k has the k-th derived seed.
 PARTS = ("attention", "feed_forward")
@@ -275,6 +276,7 @@ class PRPTransformerBlock(keras.layers.Layer):
         store["projection_seed"] = np.array(self.projection_seed, "uint64")
 
     def load_own_variables(self, store):
+        check_sizes(store, f"Layer '{self.path}'")
         if list(store.keys()) != ["projection_seed"]:
             raise ValueError(
                 f"Layer '{self.path}' expects its seed in the file. Received: "

@@ -83,7 +83,9 @@ def trained():
 
 def nested():
     """A model inside a model, a Keras layer between."""
-    inner = dense(PRPDense(5, projection="rademacher", seed=8), EUGenDense(4, 3))
+    inner = dense(
+        PRPDense(5, projection="rademacher", seed=8), EUGenDense(4, 3)
+    )
     x = keras.Input((FEATURES,))
     return keras.Model(x, keras.layers.Dense(2)(inner(x)))
 
