@@ -173,7 +173,13 @@ def main():
     from benchmarks.eugen_results import provenance
 
     start = time.perf_counter()
-    lines = list(run(options.seed, range(options.mutants)))
+    lines = []
+    for line in run(options.seed, range(options.mutants)):
+        lines.append(line)
+        if line["outcome"] in outcomes.FAILURES:
+            print(line, flush=True)
+        if len(lines) % 1000 == 0:
+            print(f"{len(lines)} mutants", file=sys.stderr, flush=True)
     result = {
         "seed": options.seed,
         "seconds": round(time.perf_counter() - start),
@@ -186,8 +192,6 @@ def main():
     if options.json:
         options.json.write_text(text)
     print(json.dumps(result["outcomes"], indent=1))
-    for failure in result["failures"]:
-        print(failure)
     sys.exit(bool(result["failures"]))
 
 

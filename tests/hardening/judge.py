@@ -179,9 +179,10 @@ class Judge:
             if _no_memory(each):
                 where = [layer.path for layer, _ in self.failures]
                 return MEMORY, f"{type(each).__name__} {where} {said}"
+        if not isinstance(error, CLEAN):
+            return UNCLEAN, said
         for each in errors:
-            kinds = OWN if _raised_by_us(each) else CLEAN
-            if not isinstance(each, kinds):
+            if _raised_by_us(each) and not isinstance(each, OWN):
                 return UNCLEAN, f"{type(each).__name__}: {each} in {said}"
         return REFUSED, said
 

@@ -53,13 +53,13 @@ def climb_out(parts, rng):
 
 
 def bomb(parts, rng):
-    """A megabyte of zeros for each kilobyte stored, or a wrong size."""
+    """A thousand bytes of zeros for each one that is stored."""
     name = (WEIGHTS, CONFIG)[rng.integers(2)]
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, part in parts.items():
             filler = b" " if key == CONFIG else b"\0"
-            extra = filler * 2**24 if key == name else b""
+            extra = filler * 2**22 if key == name else b""
             archive.writestr(key, part + extra)
     return data.getvalue()
 
@@ -76,11 +76,11 @@ def lie_about_size(parts, rng):
 def wrong_checksum(parts, rng):
     """Contents that are not those of the checksum."""
     data = pack(parts)
-    content = parts[WEIGHTS]
-    wrong = (zlib.crc32(content) ^ 1 << int(rng.integers(32))).to_bytes(
-        4, "little"
+    right = zlib.crc32(parts[WEIGHTS])
+    wrong = right ^ 1 << int(rng.integers(32))
+    return data.replace(
+        right.to_bytes(4, "little"), wrong.to_bytes(4, "little")
     )
-    return data.replace(zlib.crc32(content).to_bytes(4, "little"), wrong)
 
 
 def another_format(parts, rng):
