@@ -18,6 +18,7 @@ from .outcomes import IDENTICAL
 from .outcomes import MEMORY
 from .outcomes import MOVED
 from .outcomes import NUMBERS
+from .outcomes import OUTSIDE
 from .outcomes import REFUSED
 from .outcomes import SILENT
 from .outcomes import UNCLEAN
@@ -171,14 +172,20 @@ class Judge:
         return (EXECUTED, str(seen)) if seen else outcome
 
     def _of_error(self, error):
-        errors = [*_chain(error)]
-        for _, failure in self.failures:
-            errors += _chain(failure)
         said = f"{type(error).__name__}: {error}"[:500]
-        for each in errors:
-            if _no_memory(each):
-                where = [layer.path for layer, _ in self.failures]
-                return MEMORY, f"{type(each).__name__} {where} {said}"
+        greedy = [
+            saveable
+            for saveable, failure in self.failures
+            if any(_no_memory(each) for each in _chain(failure))
+        ]
+        if greedy or any(_no_memory(each) for each in _chain(error)):
+            theirs = greedy and all(
+                type(saveable).__module__.startswith("keras.")
+                for saveable in greedy
+            )
+            return OUTSIDE if theirs else MEMORY, f"{greedy}: {said}"
+        errors = [error, *(failure for _, failure in self.failures)]
+        errors = [each for outer in errors for each in _chain(outer)]
         if not isinstance(error, CLEAN):
             return UNCLEAN, said
         for each in errors:

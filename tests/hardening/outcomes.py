@@ -10,6 +10,8 @@ IDENTICAL, NUMBERS, MOVED, CONFIGURATION = LOADED = (
     "matrices of the file, moved",
     "other configuration",
 )
+# A layer of Keras read an array as large as Keras allows: four gigabytes.
+OUTSIDE = "allocation above the bound, by a layer of Keras"
 # What must not be.
 SILENT, MEMORY, EXECUTED, UNCLEAN, CRASH, HANG = FAILURES = (
     "a matrix that the seed does not give",
@@ -19,4 +21,4 @@ SILENT, MEMORY, EXECUTED, UNCLEAN, CRASH, HANG = FAILURES = (
     "crash",
     "hang",
 )
-OUTCOMES = (REFUSED, *LOADED, *FAILURES)
+OUTCOMES = (REFUSED, *LOADED, OUTSIDE, *FAILURES)

@@ -84,12 +84,17 @@ def bounded(size):
 
 
 def record_failures(found):
-    """Appends what layers raise when they load: Keras only quotes it.
+    """Appends what is raised inside of Keras's loading, which only quotes it.
 
     Args:
-        found: List that gets pairs of a layer and an exception.
+        found: List that gets pairs of a layer, optimizer or metric and an
+            exception.
     """
-    pending = [keras.layers.Layer]
+    pending = [
+        keras.layers.Layer,
+        keras.optimizers.Optimizer,
+        keras.metrics.Metric,
+    ]
     while pending:
         cls = pending.pop()
         pending += cls.__subclasses__()
