@@ -36,7 +36,12 @@ def expected():
 def load(path):
     """The model of a file; of bare weights in a model that knows none."""
     name = path.name.removesuffix(".weights.h5").removesuffix(".keras")
-    model = keras.models.load_model(path.with_name(f"{name}.keras"))
+    # Keras writes the backend's own class of a compiled model's optimizer.
+    manifest = json.loads((path.parent / "manifest.json").read_text())
+    model = keras.models.load_model(
+        path.with_name(f"{name}.keras"),
+        compile=manifest["backend"] == keras.backend.backend(),
+    )
     if path.suffix == ".h5":
         for weight in model.trainable_weights:
             weight.assign(np.zeros(weight.shape))

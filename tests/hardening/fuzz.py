@@ -108,14 +108,17 @@ def run(seed, numbers, few=False):
         line: dict = {}
         with tempfile.TemporaryFile("w+") as errors:
             process = _start(seed, numbers, few, errors)
-            for text in process.stdout:
-                if text.startswith("@"):
-                    line = {**line, **json.loads(text[1:])}
-                    if "outcome" in line:
-                        yield line
-                        numbers = range(line["number"] + 1, numbers.stop)
-                        line = {}
-            code = process.wait()
+            try:
+                for text in process.stdout:
+                    if text.startswith("@"):
+                        line = {**line, **json.loads(text[1:])}
+                        if "outcome" in line:
+                            yield line
+                            numbers = range(line["number"] + 1, numbers.stop)
+                            line = {}
+                code = process.wait()
+            finally:
+                process.kill()
             if code and not line:
                 errors.seek(0)
                 raise RuntimeError(f"exit {code}: {errors.read()[-2000:]}")
@@ -165,6 +168,7 @@ def summary(lines):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mutants", type=int, default=500)
+    parser.add_argument("--seconds", type=int, help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int)
     parser.add_argument("--json", type=Path)
@@ -191,8 +195,11 @@ def main():
             print(line, flush=True)
         if len(lines) % 1000 == 0:
             print(f"{len(lines)} mutants", file=sys.stderr, flush=True)
+        if options.seconds and time.perf_counter() - start > options.seconds:
+            break
     result = {
         "seed": options.seed,
+        "asked": options.mutants,
         "seconds": round(time.perf_counter() - start),
         "bound_bytes": BOUND,
         "max_elements": MAX_ELEMENTS,

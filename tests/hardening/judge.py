@@ -96,8 +96,10 @@ class Target:
         except ValueError:
             return SILENT
         if self.kind == "config":
-            same = model.get_config() == self.config
-            return IDENTICAL if same else CONFIGURATION
+            found = json.dumps(model.get_config())
+            return (
+                IDENTICAL if found == json.dumps(self.config) else CONFIGURATION
+            )
         found = digests(model)
         if not set(found) <= set(self.digests):
             return SILENT
