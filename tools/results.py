@@ -8,6 +8,7 @@ import re
 import sys
 
 import eugen_tables
+import hardening_tables
 import layer_tables
 import transformer_tables
 import tutorial_tables
@@ -19,6 +20,7 @@ PAGES = (
     "docs/results.md",
     "docs/benchmarks.md",
     "docs/api/transfer.md",
+    "docs/files.md",
 )
 TABLES = {
     "mnist": layer_tables.mnist,
@@ -38,6 +40,8 @@ TABLES = {
     "eugen_synthetic": eugen_tables.synthetic,
     "eugen_distilled": eugen_tables.distilled,
     "eugen_activations": eugen_tables.activations,
+    "fuzz": hardening_tables.fuzz,
+    "killed": hardening_tables.killed,
 }
 
 
