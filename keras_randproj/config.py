@@ -6,6 +6,8 @@ from keras_randproj.arguments import positive_integer
 
 MAX_ELEMENTS_VARIABLE = "KERAS_RANDPROJ_MAX_ELEMENTS"
 DEFAULT_MAX_ELEMENTS = 2**31
+# Each is a layer that takes time and kilobytes, however small it is.
+MAX_MATRICES = 1024
 
 _max_elements: int | None = None
 _implementation: str | None = None
@@ -66,11 +68,28 @@ def check_elements(shape: tuple[int, int], owner: str) -> None:
     limit = max_elements()
     if shape[0] * shape[1] > limit:
         raise ValueError(
-            f"{owner} declares a projection of {shape[0]} x {shape[1]} = "
+            f"{owner} declares a matrix of {shape[0]} x {shape[1]} = "
             f"{shape[0] * shape[1]} entries, more than the limit of {limit}. "
             "If this is intended, raise the limit with "
             "`keras_randproj.config.set_max_elements` or the environment "
             f"variable {MAX_ELEMENTS_VARIABLE}."
+        )
+
+
+def check_count(count: int, owner: str) -> None:
+    """Refuses a layer of more than 1,024 matrices.
+
+    Args:
+        count: Integer.
+        owner: What declares them, for the message.
+
+    Raises:
+        ValueError: If there are too many.
+    """
+    if count > MAX_MATRICES:
+        raise ValueError(
+            f"{owner} declares more matrices than the limit of "
+            f"{MAX_MATRICES}. Received: {count} matrices"
         )
 
 

@@ -9,6 +9,7 @@ import sys
 
 import distribution_tables
 import eugen_tables
+import hardening_tables
 import layer_tables
 import transformer_tables
 import tutorial_tables
@@ -21,6 +22,7 @@ PAGES = (
     "docs/benchmarks.md",
     "docs/scaling.md",
     "docs/api/transfer.md",
+    "docs/files.md",
 )
 TABLES = {
     "mnist": layer_tables.mnist,
@@ -42,6 +44,8 @@ TABLES = {
     "eugen_activations": eugen_tables.activations,
     "communication": distribution_tables.communication,
     "sharding": distribution_tables.sharding,
+    "fuzz": hardening_tables.fuzz,
+    "killed": hardening_tables.killed,
 }
 
 

@@ -37,7 +37,7 @@ SEEDS = 1 if tutorial.FAST else 3
 WARMUP = STEPS // 20
 RATE = 1e-3
 FOLDER = Path("build/03_transformer")
-SAMPLED = "PRP attention, hadamard, depth 3"
+SAMPLED = "everything PRP, hadamard, depth 3, rank 3"
 
 # %% [markdown]
 # ## The variants

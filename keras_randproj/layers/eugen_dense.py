@@ -10,9 +10,11 @@ from keras import initializers
 from keras import ops
 from keras import regularizers
 
+from keras_randproj import config as settings
 from keras_randproj.arguments import positive_integer
 from keras_randproj.layers.eugen_estimator import unbiased_head
 from keras_randproj.layers.eugen_features import EUGenFeatures
+from keras_randproj.stores import check_sizes
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -215,6 +217,7 @@ class EUGenDense(keras.layers.Layer):
     def build(self, input_shape):
         self.features.build(input_shape)
         width = self.features.order * self.features.num_features
+        settings.check_elements((width, self.units), f"Layer '{self.name}'")
         self.kernel = self.add_weight(
             (width, self.units),
             initializer=self.kernel_initializer,
@@ -245,6 +248,10 @@ class EUGenDense(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
+
+    def load_own_variables(self, store):
+        check_sizes(store, f"Layer '{self.path}'")
+        super().load_own_variables(store)
 
     def get_config(self):
         config = self.features.get_config()

@@ -16,6 +16,7 @@ from keras_randproj.arguments import resolve_seed
 from keras_randproj.layers.prp_dense import PRPDense
 from keras_randproj.projections.seeded_initializer import SeededInitializer
 from keras_randproj.random import derive_seed
+from keras_randproj.stores import check_sizes
 
 MODES = ("frozen", "modulated", "trained")
 
@@ -115,6 +116,10 @@ class EUGenFactor(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
+
+    def load_own_variables(self, store):
+        check_sizes(store, f"Layer '{self.path}'")
+        super().load_own_variables(store)
 
     def get_config(self):
         config = {

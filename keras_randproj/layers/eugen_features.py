@@ -6,6 +6,7 @@ import keras
 from keras import activations
 from keras import ops
 
+from keras_randproj import config as settings
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
@@ -114,6 +115,7 @@ class EUGenFeatures(keras.layers.Layer):
 
     def build(self, input_shape):
         input_dim = last_dimension(self, input_shape)
+        settings.check_count(self.num_factors, f"Layer '{self.name}'")
         width = input_dim + int(self.norm_feature)
         self.factors = [self._factor(k) for k in range(self.num_factors)]
         for factor in self.factors:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import activations
 
+from keras_randproj import config as settings
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
@@ -88,6 +89,9 @@ class FeedForward(keras.layers.Layer):
 
     def build(self, input_shape):
         width = input_shape[-1]
+        settings.check_elements(
+            (width, self.intermediate_dim), f"Layer '{self.name}'"
+        )
         if self.kind == "eugen":
             self.output_layer = self._eugen(width)
             self.output_layer.build(input_shape)

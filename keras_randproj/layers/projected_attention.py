@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_randproj import config as settings
 from keras_randproj.arguments import positive_integer
 from keras_randproj.layers import attention_cache
 from keras_randproj.layers.attention_layout import AttentionLayout
@@ -98,6 +99,14 @@ class ProjectedAttention(keras.layers.Layer):
         self._layout = AttentionLayout(len(query_shape), self.attention_axes)
         groups = self.num_key_value_heads
         heads_width = self.num_heads * self.value_dim
+        outputs = self.out_shape or (query_shape[-1],)
+        for shape in (
+            (query_shape[-1], self.num_heads * self.key_dim),
+            (key_shape[-1], groups * self.key_dim),
+            (value_shape[-1], groups * self.value_dim),
+            (heads_width, math.prod(outputs)),
+        ):
+            settings.check_elements(shape, f"Layer '{self.name}'")
         self.query = self.make_projection(
             self.num_heads * self.key_dim, "query"
         )
@@ -109,7 +118,6 @@ class ProjectedAttention(keras.layers.Layer):
         if self.use_gate:
             self.gate = self.make_projection(heads_width, "gate", "sigmoid")
             self.gate.build(query_shape)
-        outputs = self.out_shape or (query_shape[-1],)
         self.attention_output = self.make_projection(
             math.prod(outputs), "attention_output"
         )

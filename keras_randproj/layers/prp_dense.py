@@ -21,6 +21,7 @@ from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import seed_integer
 from keras_randproj.layers.projection_stack import ProjectionStack
 from keras_randproj.layers.scaled_weight import add_scaled_weight
+from keras_randproj.stores import check_sizes
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -174,8 +175,7 @@ class PRPDense(keras.layers.Layer):
     def build(self, input_shape):
         input_dim = last_dimension(self, input_shape)
         owner = f"Layer '{self.name}'"
-        inner = self.stack.inner_width(input_dim)
-        settings.check_elements((self.depth, inner), owner)
+        settings.check_count(self.depth, owner)
         widths = self.stack.widths(input_dim)
         rank = self.residual_rank
         shapes = [(input_dim, rank), (rank, self.units)]
@@ -318,6 +318,7 @@ class PRPDense(keras.layers.Layer):
             store["seed"] = np.array(self.seed, "uint64")
 
     def load_own_variables(self, store):
+        check_sizes(store, f"Layer '{self.path}'")
         weights = self._saved_weights() if self.built else {}
         expected = {*weights, *(["lr_multiplier"] if weights else [])}
         if weights and self.stack.has_stage_seeds(self.projections):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_randproj.arguments import seed_integer
+from keras_randproj.stores import check_sizes
 
 
 def write_seed(store, name: str, seed: int) -> None:
@@ -21,6 +22,7 @@ def read_seed(layer, store, name: str) -> int:
     Raises:
         ValueError: If the store holds anything else, or no valid seed.
     """
+    check_sizes(store, f"Layer '{layer.path}'")
     if list(store.keys()) != [name]:
         raise ValueError(
             f"Layer '{layer.path}' expects its seed in the file, as `{name}`. "

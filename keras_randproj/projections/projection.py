@@ -15,6 +15,7 @@ from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.arguments import seed_integer
 from keras_randproj.projections.record import Record
+from keras_randproj.stores import check_sizes
 
 # The latest projection that was made with each `tie`: where a transposed
 # projection finds its source when a model is cloned or loaded.
@@ -259,6 +260,7 @@ class Projection(keras.layers.Layer):
 
     def _load(self, store):
         owner = f"Layer '{self.path}'"
+        check_sizes(store, owner)
         if not self.built:
             if store.keys():
                 raise ValueError(f"{owner} must be built before it is loaded.")

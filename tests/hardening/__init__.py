@@ -1,0 +1,1 @@
+"""What strangers' files, killed processes and random arguments do to us."""

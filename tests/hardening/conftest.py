@@ -1,0 +1,12 @@
+"""Hypothesis: few examples and always the same; HYPOTHESIS_PROFILE for more."""
+
+import os
+
+import hypothesis
+
+SHARED = {"deadline": None, "database": None}
+hypothesis.settings.register_profile(
+    "few", max_examples=6, derandomize=True, **SHARED
+)
+hypothesis.settings.register_profile("many", max_examples=300, **SHARED)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))

@@ -1,0 +1,55 @@
+"""Tables of damaged files and of killed processes."""
+
+from cells import benchmark
+from cells import head
+from cells import row
+
+
+def fuzz():
+    """What became of the damaged files."""
+    data = benchmark("fuzz.json")
+    mutants = data["mutants"]
+    lines = head("outcome", "mutants", "share")
+    for outcome, count in data["outcomes"].items():
+        lines.append(row(outcome, f"{count:,}", f"{count / mutants:.2%}"))
+    asked = ""
+    if mutants < data["asked"]:
+        asked = f", stopped after {data['seconds']} s of {data['asked']:,}"
+    lines += [
+        "",
+        f"`python -m tests.hardening.fuzz`, seed {data['seed']}, "
+        f"{mutants:,} mutants of {len(data['mutations'])} kinds{asked}; "
+        f"at most {data['max_elements']:,} entries of a matrix, and "
+        f"{data['bound_bytes'] >> 20} MiB of new address space. "
+        f"{_where(data)}.",
+    ]
+    return lines
+
+
+def killed():
+    """What was left of a checkpoint."""
+    data = benchmark("killed_saves.json")
+    lines = head(
+        "callback and file", "kills", "old", "new", "mixed", "does not load"
+    )
+    for r in data["rows"]:
+        counts = [r[k] for k in ("kills", "old", "new", "mixed")]
+        name = f"`{r['callback']}`, `{r['file']}`"
+        lines.append(row(name, *counts, r["does not load"]))
+    size = data["rows"][0]["file_bytes"] / 2**20
+    lines += [
+        "",
+        "`python -m benchmarks.killed_saves`, files of "
+        f"{size:.1f} MiB, killed at a random moment of a save. "
+        f"{_where(data)}.",
+    ]
+    return lines
+
+
+def _where(data):
+    versions = data["versions"]
+    return (
+        f"{data['backend']} {versions[data['backend']]}, "
+        f"keras {versions['keras']}; {data['machine']['processor']}, "
+        f"{data['machine']['cores']} cores"
+    )
