@@ -62,10 +62,36 @@ def rates():
 
 def autoencoder():
     """Reconstruction error of the second tutorial's models."""
+    return _errors("reconstruction")
+
+
+def denoising():
+    """Error of the second tutorial's models where there was noise."""
+    return [
+        *_errors("denoising"),
+        "",
+        "![Denoised test images](../images/02_denoising.png)",
+    ]
+
+
+def reconstructions():
+    """The pictures of the second tutorial, for its page."""
+    tutorial("02_autoencoder.json")
+    return [
+        "![Reconstructions](../images/02_reconstructions.png)",
+        "",
+        "![Codes of test images](../images/02_codes.png)",
+    ]
+
+
+def _errors(question):
     data = tutorial("02_autoencoder.json")
-    most = max(r.get("trainable", 0) for r in data["rows"])
+    rows = [r for r in data["rows"] if r["question"] == question]
+    if not rows:
+        raise NotRun("tutorials/02_autoencoder.py")
+    most = max(r.get("trainable", 0) for r in rows)
     lines = head("784-768-128-768-784", "trained numbers", "fewer", "error")
-    for r in data["rows"]:
+    for r in rows:
         numbers = r.get("trainable")
         lines.append(
             row(
@@ -82,12 +108,6 @@ def autoencoder():
         f"tutorials/02_autoencoder.py`, {data['epochs']} epochs, seed "
         f"{data['seed']}; {where(data)}.",
     ]
-
-
-def reconstructions():
-    """The picture of the second tutorial, for its page."""
-    tutorial("02_autoencoder.json")
-    return ["![Reconstructions](../images/02_reconstructions.png)"]
 
 
 def sizes():

@@ -421,3 +421,18 @@ def main():
 
 if __name__ == "__main__":
     main()
+
+# %% [markdown]
+# ## Results
+#
+# <!-- results:scene -->
+# <!-- /results:scene -->
+#
+# <!-- results:scene_pictures -->
+# <!-- /results:scene_pictures -->
+#
+# <!-- results:image -->
+# <!-- /results:image -->
+#
+# <!-- results:image_pictures -->
+# <!-- /results:image_pictures -->
