@@ -158,7 +158,7 @@ def federated():
 def compression():
     """Accuracy and bytes of the tutorial on compression."""
     data = tutorial("06_compress_a_trained_model.json")
-    lines = head("hidden_2 and head", "bytes", "accuracy", "seconds")
+    lines = head("hidden_2 and head", "bytes", "accuracy", "processor seconds")
     for r in data["rows"]:
         if "accuracy" in r:
             seconds = r.get("seconds")
@@ -174,8 +174,7 @@ def compression():
         *lines,
         "",
         f"`python tutorials/06_compress_a_trained_model.py`; "
-        f"{data['unlabelled']:,} unlabelled images; {where(data)}. The "
-        "seconds are those of a loaded machine.",
+        f"{data['unlabelled']:,} unlabelled images; {where(data)}.",
     ]
 
 
