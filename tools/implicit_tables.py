@@ -1,9 +1,12 @@
 """Tables of the tutorial on implicit representations."""
 
 from cells import head
+from cells import picture
 from cells import row
 from cells import tutorial
 from cells import where
+
+NAME = "04_implicit_3d"
 
 
 def scene():
@@ -60,15 +63,13 @@ def image():
 
 def scene_pictures():
     """The pictures of a held-out view."""
-    _results()
-    return ["![A held-out view, by each model](../images/04_scene.png)"]
+    return [picture(NAME, "04_scene.png", "A held-out view, by each model")]
 
 
 def image_pictures():
     """The fitted photograph."""
-    _results()
-    return ["![The photograph, by each model](../images/04_image.png)"]
+    return [picture(NAME, "04_image.png", "The photograph, by each model")]
 
 
 def _results():
-    return tutorial("04_implicit_3d.json")
+    return tutorial(f"{NAME}.json")

@@ -2,6 +2,7 @@
 
 from cells import NotRun
 from cells import head
+from cells import picture
 from cells import row
 from cells import spread
 from cells import tutorial
@@ -9,6 +10,7 @@ from cells import where
 
 # What 784-512-256-10 trains with keras.layers.Dense.
 DENSE = 784 * 512 + 512 + 512 * 256 + 256 + 256 * 10 + 10
+AUTOENCODER = "02_autoencoder"
 
 
 def classification():
@@ -70,25 +72,24 @@ def denoising():
     return [
         *_errors("denoising"),
         "",
-        "![Denoised test images](../images/02_denoising.png)",
+        picture(AUTOENCODER, "02_denoising.png", "Denoised test images"),
     ]
 
 
 def reconstructions():
     """The pictures of the second tutorial, for its page."""
-    tutorial("02_autoencoder.json")
     return [
-        "![Reconstructions](../images/02_reconstructions.png)",
+        picture(AUTOENCODER, "02_reconstructions.png", "Reconstructions"),
         "",
-        "![Codes of test images](../images/02_codes.png)",
+        picture(AUTOENCODER, "02_codes.png", "Codes of test images"),
     ]
 
 
 def _errors(question):
-    data = tutorial("02_autoencoder.json")
+    data = tutorial(f"{AUTOENCODER}.json")
     rows = [r for r in data["rows"] if r["question"] == question]
     if not rows:
-        raise NotRun("tutorials/02_autoencoder.py")
+        raise NotRun(f"tutorials/{AUTOENCODER}.py")
     most = max(r.get("trainable", 0) for r in rows)
     lines = head("784-768-128-768-784", "trained numbers", "fewer", "error")
     for r in rows:
@@ -105,7 +106,7 @@ def _errors(question):
         *lines,
         "",
         "Mean squared error of a pixel on the test images; `python "
-        f"tutorials/02_autoencoder.py`, {data['epochs']} epochs, seed "
+        f"tutorials/{AUTOENCODER}.py`, {data['epochs']} epochs, seed "
         f"{data['seed']}; {where(data)}.",
     ]
 

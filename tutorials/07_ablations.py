@@ -552,11 +552,8 @@ def main():
     attention(results)
     ask(results, "table", TABLE, tumours, 30 if not tutorial.FAST else 1, 32)
     graphs(results)
-    for question, variants in (
-        ("residual", RESIDUAL),
-        ("depth", DEPTH),
-        ("families", FAMILIES),
-    ):
+    questions = {"residual": RESIDUAL, "depth": DEPTH, "families": FAMILIES}
+    for question, variants in list(questions.items())[CHOSEN]:
         ask(results, question, variants, lambda seed: mnist())
     share(results)
     activations(results)
