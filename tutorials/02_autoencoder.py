@@ -105,6 +105,7 @@ MODELS = {
     "low rank 1": low_rank,
     "Dense": dense,
 }
+FEW = ("PRP orthogonal, tied", "low rank 1", "Dense")
 
 # %% [markdown]
 # ## Training
@@ -177,23 +178,38 @@ def draw_codes(models, x, y):
 
 
 # %%
+def compare(results, question, names, given, wanted):
+    """The models of these names that are trained here, by name."""
+    models = {}
+
+    def row(name):
+        models[name], found = train(name, given, wanted)
+        return found
+
+    for name in names:
+        results.row(lambda n=name: row(n), question=question, model=name)
+    return models
+
+
+def shown(models, x):
+    return {name: m.predict(x, verbose=0) for name, m in models.items()}
+
+
 def reconstruct(results):
     (x_train, _), (x_test, y_test) = tutorial.load("mnist")
-    images = (x_train, x_test)
-    shown, models = {"test images": x_test[:8]}, {}
     results.row(
         lambda: squared(x_train.mean(0), x_test),
         question="reconstruction",
         model="the mean image",
     )
-    for name in MODELS:
-        models[name], row = train(name, images, images)
-        results.row(lambda r=row: r, question="reconstruction", model=name)
-        shown[name] = models[name].predict(x_test[:8], verbose=0)
-    draw(shown, "02_reconstructions.png")
-    names = ("PRP orthogonal, tied", "low rank 1", "Dense")
-    chosen = {name: models[name] for name in names}
-    draw_codes(chosen, x_test[:2000], y_test[:2000])
+    images = (x_train, x_test)
+    models = compare(results, "reconstruction", MODELS, images, images)
+    if len(models) == len(MODELS):
+        few = x_test[:8]
+        rows = {"test images": few, **shown(models, few)}
+        draw(rows, "02_reconstructions.png")
+        chosen = {name: models[name] for name in FEW}
+        draw_codes(chosen, x_test[:2000], y_test[:2000])
 
 
 # %% [markdown]
@@ -211,7 +227,6 @@ def denoise(results):
         np.clip(x + rng.normal(0, NOISE, x.shape), 0, 1).astype("float32")
         for x in (x_train, x_test)
     ]
-    shown = {"test images": x_test[:8], "with noise": noisy[1][:8]}
     for name, found in {
         "the mean image": x_train.mean(0),
         "the noisy image": noisy[1],
@@ -219,11 +234,11 @@ def denoise(results):
         results.row(
             lambda f=found: squared(f, x_test), question="denoising", model=name
         )
-    for name in ("PRP orthogonal, tied", "low rank 1", "Dense"):
-        model, row = train(name, noisy, (x_train, x_test))
-        results.row(lambda r=row: r, question="denoising", model=name)
-        shown[name] = model.predict(noisy[1][:8], verbose=0)
-    draw(shown, "02_denoising.png")
+    models = compare(results, "denoising", FEW, noisy, (x_train, x_test))
+    if len(models) == len(FEW):
+        few = noisy[1][:8]
+        rows = {"test images": x_test[:8], "with noise": few}
+        draw({**rows, **shown(models, few)}, "02_denoising.png")
 
 
 # %%
@@ -231,9 +246,6 @@ def main():
     results = tutorial.Results(
         "02_autoencoder", epochs=EPOCHS, batch_size=BATCH_SIZE, seed=0
     )
-    if results.rows:
-        print("There are results; delete the file to start over.")
-        return
     reconstruct(results)
     denoise(results)
 
