@@ -175,7 +175,8 @@ def compression():
         *lines,
         "",
         f"`python tutorials/06_compress_a_trained_model.py`; "
-        f"{data['unlabelled']:,} unlabelled images; {where(data)}.",
+        f"{data['unlabelled']:,} unlabelled images; {where(data)}. The "
+        "seconds are those of a loaded machine.",
     ]
 
 
