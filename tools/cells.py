@@ -29,6 +29,17 @@ def tutorial(name):
     return json.loads(path.read_text())
 
 
+def picture(stem, name, words):
+    """A picture that the tutorial of a name draws, for its page.
+
+    Raises:
+        NotRun: If it is not there.
+    """
+    if not (ROOT / "docs/images" / name).exists():
+        raise NotRun(f"tutorials/{stem}.py")
+    return f"![{words}](../images/{name})"
+
+
 def head(*titles):
     """The first two lines of a table; all columns but the first are numbers."""
     return [row(*titles), row("---", *["---:"] * (len(titles) - 1))]

@@ -1,7 +1,10 @@
 """Pages of the site that are made from other files, as a hook of MkDocs.
 
 A tutorial is a script in jupytext's percent format. Its page shows the
-Markdown cells and the code; its notebook is the same, to be downloaded.
+Markdown cells and the code; its notebook is the same, to be downloaded. Where
+`repo_url` of mkdocs.yml is set to a repository on GitHub, the page also has a
+button that opens the notebook in Colab, from the branch NOTEBOOKS, to which
+the workflow pages.yml pushes what the site was built with.
 """
 
 from pathlib import Path
@@ -12,6 +15,8 @@ import results
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = "notebooks"
+GITHUB = "https://github.com/"
 COPIES = {
     "contract.md": ROOT / "keras_randproj/projections/CONTRACT.md",
     "changes.md": ROOT / "CHANGELOG.md",
@@ -24,7 +29,7 @@ def tutorials():
     return {f"tutorials/{path.stem}.md": path for path in scripts}
 
 
-def page(path):
+def page(path, repository=None):
     """The Markdown of a tutorial."""
     notebook = jupytext.read(path)
     title, description = _header(path)
@@ -35,6 +40,7 @@ def page(path):
         f"[notebook]({path.stem}.ipynb). In full: `python "
         f"tutorials/{path.name}`; in seconds, on a small sample: "
         "`RANDPROJ_TUTORIAL_FAST=1`.",
+        *colab(path, repository),
     ]
     for cell in _cells(notebook):
         if cell.cell_type == "markdown":
@@ -44,12 +50,28 @@ def page(path):
     return "\n\n".join(parts) + "\n"
 
 
-def notebook(path):
+def colab(path, repository):
+    """The button that opens a tutorial, if the repository is on GitHub."""
+    name = (repository or "").removesuffix("/").removesuffix(".git")
+    if not name.startswith(GITHUB):
+        return []
+    name = name.removeprefix(GITHUB)
+    link = (
+        f"https://colab.research.google.com/github/{name}/blob/{NOTEBOOKS}/"
+        f"{path.stem}.ipynb"
+    )
+    return [f"[Open in Colab]({link}){{ .md-button }}"]
+
+
+def notebook(path, repository=None):
     """The notebook of a tutorial, as JSON."""
     book = jupytext.read(path)
     title, description = _header(path)
-    head = nbformat.v4.new_markdown_cell(f"# {title}\n\n{description}")
-    book.cells = [head, *_cells(book)]
+    head = [nbformat.v4.new_markdown_cell(f"# {title}\n\n{description}")]
+    if repository:
+        package = f"keras-randproj[tutorials] @ git+{repository}"
+        head.append(nbformat.v4.new_code_cell(f'%pip install -q "{package}"'))
+    book.cells = [*head, *_cells(book)]
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number}"
     return nbformat.writes(book)
@@ -78,8 +100,8 @@ def on_files(files, config):
     """Called by MkDocs: adds the pages."""
     made = {name: path.read_text() for name, path in COPIES.items()}
     for name, path in tutorials().items():
-        made[name] = page(path)
-        made[name.replace(".md", ".ipynb")] = notebook(path)
+        made[name] = page(path, config.repo_url)
+        made[name.replace(".md", ".ipynb")] = notebook(path, config.repo_url)
     for name, content in made.items():
         files.append(File.generated(config, name, content=content))
     return files

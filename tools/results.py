@@ -7,9 +7,11 @@ python tools/results.py --check  fails where one is not up to date
 import re
 import sys
 
+import ablation_tables
 import distribution_tables
 import eugen_tables
 import hardening_tables
+import implicit_tables
 import layer_tables
 import transformer_tables
 import tutorial_tables
@@ -31,11 +33,23 @@ TABLES = {
     "rates": tutorial_tables.rates,
     "autoencoder": tutorial_tables.autoencoder,
     "reconstructions": tutorial_tables.reconstructions,
+    "denoising": tutorial_tables.denoising,
+    "scene": implicit_tables.scene,
+    "scene_pictures": implicit_tables.scene_pictures,
+    "image": implicit_tables.image,
+    "image_pictures": implicit_tables.image_pictures,
     "sizes": tutorial_tables.sizes,
     "opened": tutorial_tables.opened,
     "federated": tutorial_tables.federated,
     "compression": tutorial_tables.compression,
     "bert": tutorial_tables.bert,
+    **{
+        f"ablation_{question}": ablation_tables.accuracies(question)
+        for question in ("residual", "depth", "families", "share", "table")
+    },
+    "ablation_architectures": ablation_tables.accuracies("rnn", "cnn", "graph"),
+    "ablation_activation": ablation_tables.activations,
+    "ablation_attention": ablation_tables.attention,
     "gpt": transformer_tables.gpt,
     "vit": transformer_tables.vit,
     "eugen_speed": eugen_tables.speed,

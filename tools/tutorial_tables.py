@@ -2,6 +2,7 @@
 
 from cells import NotRun
 from cells import head
+from cells import picture
 from cells import row
 from cells import spread
 from cells import tutorial
@@ -9,6 +10,7 @@ from cells import where
 
 # What 784-512-256-10 trains with keras.layers.Dense.
 DENSE = 784 * 512 + 512 + 512 * 256 + 256 + 256 * 10 + 10
+AUTOENCODER = "02_autoencoder"
 
 
 def classification():
@@ -62,10 +64,35 @@ def rates():
 
 def autoencoder():
     """Reconstruction error of the second tutorial's models."""
-    data = tutorial("02_autoencoder.json")
-    most = max(r.get("trainable", 0) for r in data["rows"])
+    return _errors("reconstruction")
+
+
+def denoising():
+    """Error of the second tutorial's models where there was noise."""
+    return [
+        *_errors("denoising"),
+        "",
+        picture(AUTOENCODER, "02_denoising.png", "Denoised test images"),
+    ]
+
+
+def reconstructions():
+    """The pictures of the second tutorial, for its page."""
+    return [
+        picture(AUTOENCODER, "02_reconstructions.png", "Reconstructions"),
+        "",
+        picture(AUTOENCODER, "02_codes.png", "Codes of test images"),
+    ]
+
+
+def _errors(question):
+    data = tutorial(f"{AUTOENCODER}.json")
+    rows = [r for r in data["rows"] if r["question"] == question]
+    if not rows:
+        raise NotRun(f"tutorials/{AUTOENCODER}.py")
+    most = max(r.get("trainable", 0) for r in rows)
     lines = head("784-768-128-768-784", "trained numbers", "fewer", "error")
-    for r in data["rows"]:
+    for r in rows:
         numbers = r.get("trainable")
         lines.append(
             row(
@@ -79,15 +106,9 @@ def autoencoder():
         *lines,
         "",
         "Mean squared error of a pixel on the test images; `python "
-        f"tutorials/02_autoencoder.py`, {data['epochs']} epochs, seed "
+        f"tutorials/{AUTOENCODER}.py`, {data['epochs']} epochs, seed "
         f"{data['seed']}; {where(data)}.",
     ]
-
-
-def reconstructions():
-    """The picture of the second tutorial, for its page."""
-    tutorial("02_autoencoder.json")
-    return ["![Reconstructions](../images/02_reconstructions.png)"]
 
 
 def sizes():
@@ -138,7 +159,7 @@ def federated():
 def compression():
     """Accuracy and bytes of the tutorial on compression."""
     data = tutorial("06_compress_a_trained_model.json")
-    lines = head("hidden_2 and head", "bytes", "accuracy", "seconds")
+    lines = head("hidden_2 and head", "bytes", "accuracy", "processor seconds")
     for r in data["rows"]:
         if "accuracy" in r:
             seconds = r.get("seconds")
