@@ -6,12 +6,13 @@ n (n1 + n2) products instead of n^2, and no array larger than the data.
 The contract numbers the outputs so that no last transpose is needed.
 """
 
-import functools
-
 import numpy as np
 from keras import ops
 
 from keras_randproj.kernels.operands import SignedHadamard
+
+# A dictionary, as `torch.compile` looks through a cached function.
+_MATRICES: dict[int, np.ndarray] = {}
 
 
 def multiply(operand: SignedHadamard, x, alpha):
@@ -99,10 +100,11 @@ def _walsh(order, dtype):
     return ops.convert_to_tensor(walsh_matrix(order), dtype=dtype)
 
 
-@functools.cache
 def walsh_matrix(order):
     """H in the natural order: entry (i, j) is (-1)^popcount(i AND j)."""
-    matrix = np.ones((1, 1), "float32")
-    while len(matrix) < order:
-        matrix = np.kron([[1, 1], [1, -1]], matrix).astype("float32")
-    return matrix
+    if order not in _MATRICES:
+        matrix = np.ones((1, 1), "float32")
+        while len(matrix) < order:
+            matrix = np.kron([[1, 1], [1, -1]], matrix).astype("float32")
+        _MATRICES[order] = matrix
+    return _MATRICES[order]
