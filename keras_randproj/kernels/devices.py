@@ -2,12 +2,6 @@
 
 import keras
 
-# For torch, by the type of device.
-_BY_DEVICE = {
-    "cuda": ("triton", "reference"),
-    "cpu": ("torch_cpu", "reference"),
-}
-
 
 def automatic(x):
     """Names, fastest first; the last can always run.
@@ -19,6 +13,18 @@ def automatic(x):
         import torch
 
         # An exported program must not need this package.
-        if not torch.compiler.is_exporting():
-            return _BY_DEVICE.get(x.device.type, ("reference",))
+        if x.device.type == "cuda" and not torch.compiler.is_exporting():
+            return ("triton", "reference")
+        # A compiler fuses and plans memory itself.
+        if x.device.type == "cpu" and not torch.compiler.is_compiling():
+            return ("torch_cpu", "reference")
     return ("reference",)
+
+
+def in_torch_compile():
+    """Whether `torch.compile` is tracing (and not `torch.export`)."""
+    if keras.backend.backend() != "torch":
+        return False
+    import torch
+
+    return torch.compiler.is_compiling() and not torch.compiler.is_exporting()

@@ -6,13 +6,13 @@ n (n1 + n2) products instead of n^2, and no array larger than the data.
 The contract numbers the outputs so that no last transpose is needed.
 """
 
+import functools
+
 import numpy as np
 from keras import ops
 
+from keras_randproj.kernels.devices import in_torch_compile
 from keras_randproj.kernels.operands import SignedHadamard
-
-# A dictionary, as `torch.compile` looks through a cached function.
-_MATRICES: dict[int, np.ndarray] = {}
 
 
 def multiply(operand: SignedHadamard, x, alpha):
@@ -97,14 +97,24 @@ def _pad_last(x, size):
 
 
 def _walsh(order, dtype):
+    if in_torch_compile():
+        return _traced_walsh(order, dtype)
     return ops.convert_to_tensor(walsh_matrix(order), dtype=dtype)
 
 
+def _traced_walsh(order, dtype):
+    """The matrix from its formula: graphs of torch take no NumPy arrays."""
+    index = ops.arange(order, dtype="int32")
+    bits = ops.bitwise_and(ops.expand_dims(index, 1), index)
+    for shift in (16, 8, 4, 2, 1):
+        bits = ops.bitwise_xor(bits, ops.right_shift(bits, shift))
+    return ops.cast(1 - 2 * ops.bitwise_and(bits, 1), dtype)
+
+
+@functools.cache
 def walsh_matrix(order):
     """H in the natural order: entry (i, j) is (-1)^popcount(i AND j)."""
-    if order not in _MATRICES:
-        matrix = np.ones((1, 1), "float32")
-        while len(matrix) < order:
-            matrix = np.kron([[1, 1], [1, -1]], matrix).astype("float32")
-        _MATRICES[order] = matrix
-    return _MATRICES[order]
+    matrix = np.ones((1, 1), "float32")
+    while len(matrix) < order:
+        matrix = np.kron([[1, 1], [1, -1]], matrix).astype("float32")
+    return matrix

@@ -2,8 +2,6 @@
 
 import math
 
-from keras import ops
-
 from keras_randproj.kernels import hadamard
 from keras_randproj.kernels import packed
 from keras_randproj.kernels import regenerate

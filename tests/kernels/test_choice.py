@@ -134,7 +134,8 @@ if BACKEND == "torch":
             assert part in reason
 
     def test_export_takes_the_reference(monkeypatch):
-        monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+        for name in ("is_exporting", "is_compiling"):
+            monkeypatch.setattr(torch.compiler, name, lambda: True)
         with pytest.raises(RuntimeError, match=r"torch\.export"):
             modulate("hadamard", "triton")
         for device in ("cuda", "cpu"):

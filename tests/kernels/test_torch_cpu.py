@@ -117,6 +117,23 @@ if BACKEND == "torch":
         torch.testing.assert_close(compiled(x), modulate(op, x))
         assert any("keras_randproj.hadamard_cpu" in name for name in names)
 
+    @pytest.mark.parametrize("shape", [(13, 5), (64, 70)], ids=str)
+    def test_a_compiler_gets_the_reference(shape):
+        """Whole, and with no operator that it cannot see into."""
+        op = conformance.operand("hadamard", "seed", shape)
+        names = []
+
+        def backend(graph, inputs):
+            names.extend(str(node.target) for node in graph.graph.nodes)
+            return graph.forward
+
+        compiled = torch.compile(
+            lambda x: kernels.modulate(op, x), fullgraph=True, backend=backend
+        )
+        x = torch.randn(3, shape[0])
+        torch.testing.assert_close(compiled(x), modulate(op, x))
+        assert not any("keras_randproj" in name for name in names)
+
     @pytest.mark.parametrize("transposed", [False, True])
     def test_the_operator_keeps_torchs_rules(transposed):
         """Schema, fake kernel and gradients, as torch itself checks them."""
