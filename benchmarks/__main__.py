@@ -10,7 +10,17 @@ import subprocess
 import sys
 import tempfile
 
-QUESTIONS = ["generation", "layer", "eugen"]
+QUESTIONS = [
+    "generation",
+    "inference",
+    "training",
+    "memory",
+    "loading",
+    "sketching",
+    "attention",
+    "eugen",
+    "mnist",
+]
 BACKENDS = ["torch", "jax", "tensorflow"]
 
 
@@ -66,19 +76,30 @@ def _measure(options):
         for row in module.rows():
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             row = {
+                "peak_bytes": peak,
                 **row,
                 "backend": options.backend,
                 "device": run["device"],
-                "peak_bytes": peak,
             }
             rows.append(row)
-            print(
-                f"{row['question']:34} d {row['d']:6} batch {row['batch']:5} "
-                f"ours {row['ours_ms']:9.2f} ms  {row['baseline']} "
-                f"{row['baseline_ms']:9.2f} ms  ratio {row['ratio']:7.2f}",
-                flush=True,
-            )
+            print(_line(row), flush=True)
     return {**run, "rows": rows}
+
+
+def _line(row):
+    if row["ours_ms"] is None:
+        found = [row["peak_bytes"] / 2**20, row["baseline_bytes"] / 2**20]
+        unit = "MiB"
+    else:
+        found, unit = [row["ours_ms"], row["baseline_ms"]], "ms"
+    line = (
+        f"{row['question']:40} d {row['d']:6} batch {row['batch']:5} "
+        f"ours {found[0]:9.2f} {unit}  {row['baseline']} {found[1]:9.2f} "
+        f"{unit}  ratio {row['ratio']:7.2f}"
+    )
+    if "over_bound" in row:
+        line += f"  {row['over_bound']:.1f} x roofline"
+    return line
 
 
 if __name__ == "__main__":

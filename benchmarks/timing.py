@@ -1,38 +1,50 @@
-"""Medians of alternating calls, so that noise falls on both sides alike."""
+"""Medians of calls in turns, so that noise falls on both sides alike."""
 
 import gc
 import statistics
 import time
 
+# A turn is one call that is not timed, as the other side's turn left the caches
+# full of its own arrays, and up to this many that are.
+TURN = 3
+# A comparison ends after this many seconds once it has `FEWEST` calls.
+SECONDS = 4.0
+FEWEST = 6
 
-def compare(ours, baseline, repeats=15, warmup=2):
+
+def compare(ours, baseline, repeats=24, warmup=2):
     """Median milliseconds of two callables that finish their work.
 
     Args:
         ours: Callable without arguments.
         baseline: Callable without arguments.
-        repeats: Integer, timed calls of each.
+        repeats: Integer, timed calls of each, fewer where they take long.
         warmup: Integer, calls of each before that.
 
     Returns:
-        Dict with `ours_ms`, `baseline_ms`, `ratio` (baseline over ours) and
-        the quartiles of both.
+        Dict with `ours_ms`, `baseline_ms`, `ratio` (baseline over ours), the
+        quartiles of both and `repeats`.
     """
     for _ in range(warmup):
         ours()
         baseline()
     times: dict = {"ours": [], "baseline": []}
     gc.disable()
-    for _ in range(repeats):
-        times["ours"].append(_milliseconds(ours))
-        times["baseline"].append(_milliseconds(baseline))
+    stop = time.perf_counter() + SECONDS
+    while len(times["ours"]) < repeats:
+        if len(times["ours"]) >= FEWEST and time.perf_counter() > stop:
+            break
+        for name, function in (("ours", ours), ("baseline", baseline)):
+            function()
+            times[name] += [_milliseconds(function) for _ in range(TURN)]
     gc.enable()
-    result = {}
+    result: dict = {}
     for name, values in times.items():
         quartiles = statistics.quantiles(values, n=4)
         result[f"{name}_ms"] = statistics.median(values)
         result[f"{name}_quartiles_ms"] = [quartiles[0], quartiles[2]]
     result["ratio"] = result["baseline_ms"] / result["ours_ms"]
+    result["repeats"] = len(times["ours"])
     return result
 
 

@@ -9,10 +9,22 @@ def automatic(x):
     Args:
         x: The tensor that is multiplied.
     """
-    if keras.backend.backend() == "torch" and x.device.type == "cuda":
+    if keras.backend.backend() == "torch":
         import torch
 
         # An exported program must not need this package.
-        if not torch.compiler.is_exporting():
+        if x.device.type == "cuda" and not torch.compiler.is_exporting():
             return ("triton", "reference")
+        # A compiler fuses and plans memory itself.
+        if x.device.type == "cpu" and not torch.compiler.is_compiling():
+            return ("torch_cpu", "reference")
     return ("reference",)
+
+
+def in_torch_compile():
+    """Whether `torch.compile` is tracing (and not `torch.export`)."""
+    if keras.backend.backend() != "torch":
+        return False
+    import torch
+
+    return torch.compiler.is_compiling() and not torch.compiler.is_exporting()

@@ -8,12 +8,18 @@ from keras_randproj import config
 from keras_randproj.arguments import one_of
 from keras_randproj.kernels import pallas
 from keras_randproj.kernels import reference
+from keras_randproj.kernels import torch_cpu
 from keras_randproj.kernels import triton
 from keras_randproj.kernels.devices import automatic
 from keras_randproj.kernels.unsupported import Unsupported
 
 # Each module has a `modulate`, and imports its compiler when that is called.
-IMPLEMENTATIONS = {"triton": triton, "pallas": pallas, "reference": reference}
+IMPLEMENTATIONS = {
+    "triton": triton,
+    "pallas": pallas,
+    "torch_cpu": torch_cpu,
+    "reference": reference,
+}
 
 
 def check_implementation(name):

@@ -11,6 +11,7 @@ import functools
 import numpy as np
 from keras import ops
 
+from keras_randproj.kernels.devices import in_torch_compile
 from keras_randproj.kernels.operands import SignedHadamard
 
 
@@ -96,7 +97,18 @@ def _pad_last(x, size):
 
 
 def _walsh(order, dtype):
+    if in_torch_compile():
+        return _traced_walsh(order, dtype)
     return ops.convert_to_tensor(walsh_matrix(order), dtype=dtype)
+
+
+def _traced_walsh(order, dtype):
+    """The matrix from its formula: graphs of torch take no NumPy arrays."""
+    index = ops.arange(order, dtype="int32")
+    bits = ops.bitwise_and(ops.expand_dims(index, 1), index)
+    for shift in (16, 8, 4, 2, 1):
+        bits = ops.bitwise_xor(bits, ops.right_shift(bits, shift))
+    return ops.cast(1 - 2 * ops.bitwise_and(bits, 1), dtype)
 
 
 @functools.cache

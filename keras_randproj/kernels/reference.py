@@ -2,15 +2,13 @@
 
 import math
 
-from keras import ops
-
 from keras_randproj.kernels import hadamard
 from keras_randproj.kernels import packed
 from keras_randproj.kernels import regenerate
+from keras_randproj.kernels import stored
 from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard
-from keras_randproj.kernels.operands import StoredMatrix
 
 
 def modulate(operand, x, alpha=None, scale=None, bias=None):
@@ -36,7 +34,7 @@ def modulate(operand, x, alpha=None, scale=None, bias=None):
     elif isinstance(operand, PackedMatrix):
         y = packed.multiply(operand, x * alpha)
     else:
-        y = multiply_stored(operand, x * alpha)
+        y = stored.multiply(operand, x * alpha)
     y = y * scale
     return y if bias is None else y + bias
 
@@ -50,11 +48,3 @@ def split_gain(input_dim):
     """
     before = 2.0 ** -(math.floor(math.log2(input_dim)) // 2)
     return before, 1.0 / (math.sqrt(input_dim) * before)
-
-
-def multiply_stored(operand: StoredMatrix, x):
-    """`x @ P` for a matrix in memory."""
-    matrix = operand.matrix
-    if operand.transposed:
-        matrix = ops.transpose(matrix)
-    return ops.matmul(x, matrix)

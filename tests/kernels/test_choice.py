@@ -104,8 +104,11 @@ if BACKEND == "torch":
     def test_none_is_by_device():
         cuda = types.SimpleNamespace(device=torch.device("cuda"))
         assert automatic(cuda) == ("triton", "reference")
-        assert automatic(torch.ones(2)) == ("reference",)
-        assert ran("hadamard", None) == set()
+        meta = torch.ones(2, device="meta")
+        assert automatic(meta) == ("reference",)
+        assert automatic(torch.ones(2)) == ("torch_cpu", "reference")
+        assert ran("hadamard", None) == {"keras_randproj::hadamard_cpu"}
+        assert ran("gaussian", None) == set()
 
     @pytest.mark.parametrize(
         ("gpu", "wanted"),
@@ -131,11 +134,13 @@ if BACKEND == "torch":
             assert part in reason
 
     def test_export_takes_the_reference(monkeypatch):
-        monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+        for name in ("is_exporting", "is_compiling"):
+            monkeypatch.setattr(torch.compiler, name, lambda: True)
         with pytest.raises(RuntimeError, match=r"torch\.export"):
             modulate("hadamard", "triton")
-        cuda = types.SimpleNamespace(device=torch.device("cuda"))
-        assert automatic(cuda) == ("reference",)
+        for device in ("cuda", "cpu"):
+            x = types.SimpleNamespace(device=torch.device(device))
+            assert automatic(x) == ("reference",)
 
     @pytest.mark.parametrize("family", ["hadamard", "rademacher", "gaussian"])
     def test_compiled_without_a_break(family, rng):

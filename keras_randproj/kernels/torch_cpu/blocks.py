@@ -1,0 +1,113 @@
+"""The two products of the transform, in two buffers that stay in cache.
+
+On a CPU a fresh array costs more than the arithmetic on it: its pages must be
+mapped and cleared. So a block of rows passes through buffers that the next
+block uses again, and the result is the only large array that is made.
+"""
+
+import functools
+
+import torch
+
+from keras_randproj.kernels.hadamard import factors
+from keras_randproj.kernels.hadamard import walsh_matrix
+
+# Numbers in a buffer: 2 MiB of float32, the fastest of 2**16 to 2**20.
+BUFFER = 2**19
+
+
+def multiply(operand, x, alpha, scale, bias, before, after):
+    """The modulated product of a matrix x, without gradients.
+
+    Args:
+        operand: A `SignedHadamard` whose arrays are tensors.
+        x: Tensor `(batch, input_dim)`.
+        alpha: Tensor `(input_dim,)`, or `None`.
+        scale: Tensor `(output_dim,)`, or `None`.
+        bias: Tensor `(output_dim,)`, or `None`.
+        before: Float, a factor of the input.
+        after: Float, a factor of the output, bias aside.
+
+    Returns:
+        Tensor `(batch, output_dim)`.
+    """
+    dtype = result_type(x, alpha, scale, bias, operand.signs)
+    wide = torch.promote_types(dtype, torch.float32)
+    signs = operand.signs.to(wide)
+    inner = before if alpha is None else alpha.to(wide) * before
+    outer = scale.to(wide) if scale is not None else _one(wide)
+    outer = outer * after
+    if not operand.transposed:
+        inner = inner * signs[:, : operand.rows]
+    elif len(signs) == 1:
+        outer = outer * signs[0, : operand.rows]
+    y = x.new_empty((len(x), operand.output_dim), dtype=dtype)
+    rows = max(1, BUFFER // signs.numel())
+    shape = 2, min(rows, len(x)), *signs.shape
+    buffers = torch.empty(shape, dtype=wide)
+    transform = _backward if operand.transposed else _forward
+    for part, target in zip(x.split(rows), y.split(rows), strict=True):
+        u, v = buffers[:, : len(part)]
+        z = transform(operand, part, inner, signs, u, v)
+        if bias is None:
+            torch.mul(z, outer, out=target)
+        else:
+            torch.addcmul(bias.to(wide), z, outer, out=target)
+    return y
+
+
+def _forward(operand, x, inner, signs, u, v):
+    """Outputs of a block before the outer factor."""
+    first, second = factors(u.shape[-1])
+    torch.mul(x.unsqueeze(1), inner, out=u[..., : operand.rows])
+    if operand.rows < u.shape[-1]:
+        u[..., operand.rows :] = 0
+    _two_products(u, v, first, second)
+    y = u.flatten(1)
+    if operand.positions is None:
+        return y
+    return y.index_select(1, operand.positions)
+
+
+def _backward(operand, x, inner, signs, u, v):
+    first, second = factors(u.shape[-1])
+    if operand.positions is None:
+        torch.mul(x, inner, out=u.flatten(1))
+    else:
+        u.zero_()
+        u.flatten(1).index_copy_(1, operand.positions.long(), x * inner)
+    _two_products(u, v, second, first)
+    if len(signs) == 1:
+        return u[:, 0, : operand.rows]
+    return torch.mul(u, signs, out=v).sum(1)[:, : operand.rows]
+
+
+def _two_products(u, v, first, second):
+    """H u with its two axes swapped, into u; v is scratch."""
+    count = u.shape[0] * u.shape[1]
+    torch.mm(
+        u.view(count * first, second),
+        _walsh(second, u.dtype),
+        out=v.view(count * first, second),
+    )
+    torch.bmm(
+        v.view(count, first, second).transpose(1, 2),
+        _walsh(first, u.dtype).expand(count, first, first),
+        out=u.view(count, second, first),
+    )
+
+
+def result_type(*tensors):
+    """The dtype of a product of tensors, of which some are `None`."""
+    dtypes = [tensor.dtype for tensor in tensors if tensor is not None]
+    return functools.reduce(torch.promote_types, dtypes)
+
+
+@functools.cache
+def _one(dtype):
+    return torch.ones((), dtype=dtype)
+
+
+@functools.cache
+def _walsh(order, dtype):
+    return torch.from_numpy(walsh_matrix(order)).to(dtype)

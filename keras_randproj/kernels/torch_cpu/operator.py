@@ -1,0 +1,82 @@
+"""The transform in blocks as a `torch.library` operator.
+
+To `torch.compile` it is one node. Only its inputs are kept for the gradients:
+one more transform is cheaper than the memory that its result would take.
+"""
+
+from torch import Tensor
+from torch import library
+
+from keras_randproj.kernels.operands import SignedHadamard
+from keras_randproj.kernels.torch_cpu import blocks
+
+
+@library.custom_op("keras_randproj::hadamard_cpu", mutates_args=())
+def hadamard(
+    x: Tensor,
+    alpha: Tensor | None,
+    scale: Tensor | None,
+    bias: Tensor | None,
+    signs: Tensor,
+    positions: Tensor | None,
+    before: float,
+    after: float,
+    rows: int,
+    cols: int,
+    transposed: bool,
+) -> Tensor:
+    """`after * scale * (P^T (before * alpha * x)) + bias` of a matrix x."""
+    operand = SignedHadamard(rows, cols, transposed, signs, positions)
+    return blocks.multiply(operand, x, alpha, scale, bias, before, after)
+
+
+@hadamard.register_fake
+def _(x, alpha, scale, bias, signs, positions, before, after, *matrix):
+    rows, cols, transposed = matrix
+    dtype = blocks.result_type(x, alpha, scale, bias, signs)
+    width = rows if transposed else cols
+    return x.new_empty((x.shape[0], width), dtype=dtype)
+
+
+def _save(ctx, inputs, output):
+    x, alpha, scale, bias, signs, positions, *ctx.rest = inputs
+    ctx.save_for_backward(x, alpha, scale, bias, signs, positions)
+
+
+def _backward(ctx, upstream):
+    x, alpha, scale, bias, *matrix = ctx.saved_tensors
+    *rest, transposed = ctx.rest
+    wanted = ctx.needs_input_grad
+    dx = dalpha = dscale = dbias = None
+    if wanted[0] or wanted[1]:
+        back = hadamard(
+            upstream, scale, None, None, *matrix, *rest, not transposed
+        )
+        if wanted[0]:
+            dx = (back if alpha is None else back * alpha).to(x.dtype)
+        if wanted[1]:
+            dalpha = (x * back).sum(0).to(alpha.dtype)
+    if wanted[2]:
+        y = hadamard(x, alpha, None, None, *matrix, *rest, transposed)
+        dscale = (upstream * y).sum(0).to(scale.dtype)
+    if wanted[3]:
+        dbias = upstream.sum(0).to(bias.dtype)
+    return dx, dalpha, dscale, dbias, *[None] * 7
+
+
+hadamard.register_autograd(_backward, setup_context=_save)
+
+
+@hadamard.register_vmap
+def _(info, in_dims, x, alpha, scale, bias, *matrix):
+    """The mapped axis joins the rows; vectors multiply outside."""
+    x, alpha, scale, bias = (
+        tensor if axis is None else tensor.movedim(axis, 0)
+        for tensor, axis in zip((x, alpha, scale, bias), in_dims, strict=False)
+    )
+    x = x if alpha is None else x * alpha.unsqueeze(-2)
+    y = hadamard(x.flatten(0, -2), None, None, None, *matrix)
+    y = y.unflatten(0, x.shape[:-1])
+    y = y if scale is None else y * scale.unsqueeze(-2)
+    y = y if bias is None else y + bias.unsqueeze(-2)
+    return y.expand(info.batch_size, *y.shape[-2:]), 0
