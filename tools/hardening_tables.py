@@ -37,11 +37,10 @@ def killed():
         counts = [r[k] for k in ("kills", "old", "new", "mixed")]
         name = f"`{r['callback']}`, `{r['file']}`"
         lines.append(row(name, *counts, r["does not load"]))
-    size = data["rows"][0]["file_bytes"] / 2**20
     lines += [
         "",
-        "`python -m benchmarks.killed_saves`, files of "
-        f"{size:.1f} MiB, killed at a random moment of a save. "
+        "`python -m benchmarks.killed_saves`, a megabyte of learned "
+        "numbers, killed at a random moment of a save. "
         f"{_where(data)}.",
     ]
     return lines

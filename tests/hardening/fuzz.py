@@ -49,6 +49,7 @@ KINDS = ("keras", "keras", "weights", "weights", "config")
 # Bytes that loading may allocate, with at most so many entries of a matrix.
 BOUND = 2**29
 MAX_ELEMENTS = 2**20
+# Of the processor: a busy machine is no hang.
 SECONDS = 60
 
 
@@ -86,9 +87,9 @@ def worker(seed, numbers, weights):
             if data == target.data:
                 _say(number=number, outcome="unchanged")
                 continue
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             outcome, said = court.judge(target, data)
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             _say(number=number, outcome=outcome, said=said)
 
 
@@ -123,7 +124,7 @@ def run(seed, numbers, few=False):
                 errors.seek(0)
                 raise RuntimeError(f"exit {code}: {errors.read()[-2000:]}")
         if line:
-            hangs = code == -signal.SIGALRM
+            hangs = code == -signal.SIGPROF
             outcome = outcomes.HANG if hangs else outcomes.CRASH
             yield {**line, "outcome": outcome, "said": f"exit {code}"}
             numbers = range(line["number"] + 1, numbers.stop)
