@@ -71,6 +71,7 @@ def kills(callback, name, count, folder):
         return time.perf_counter() - start
 
     seconds = min(save(OLD) for _ in range(5))
+    size = path.stat().st_size
     moments = random.Random(1)
     counts = dict.fromkeys(("old", "new", "mixed", "does not load"), 0)
     for _ in range(count):
@@ -80,7 +81,7 @@ def kills(callback, name, count, folder):
     return {
         "callback": callback.__name__,
         "file": name,
-        "file_bytes": path.stat().st_size,
+        "file_bytes": size,
         "kills": count,
         "save_ms": 1000 * seconds,
         **counts,

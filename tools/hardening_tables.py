@@ -1,5 +1,6 @@
 """Tables of damaged files and of killed processes."""
 
+from cells import NotRun
 from cells import benchmark
 from cells import head
 from cells import row
@@ -7,7 +8,7 @@ from cells import row
 
 def fuzz():
     """What became of the damaged files."""
-    data = benchmark("fuzz.json")
+    data = _run("fuzz.json", "-m tests.hardening.fuzz")
     mutants = data["mutants"]
     lines = head("outcome", "mutants", "share")
     for outcome, count in data["outcomes"].items():
@@ -28,7 +29,7 @@ def fuzz():
 
 def killed():
     """What was left of a checkpoint."""
-    data = benchmark("killed_saves.json")
+    data = _run("killed_saves.json", "-m benchmarks.killed_saves")
     lines = head(
         "callback and file", "kills", "old", "new", "mixed", "does not load"
     )
@@ -36,14 +37,25 @@ def killed():
         counts = [r[k] for k in ("kills", "old", "new", "mixed")]
         name = f"`{r['callback']}`, `{r['file']}`"
         lines.append(row(name, *counts, r["does not load"]))
-    size = data["rows"][0]["file_bytes"] / 2**20
     lines += [
         "",
-        "`python -m benchmarks.killed_saves`, files of "
-        f"{size:.1f} MiB, killed at a random moment of a save. "
+        "`python -m benchmarks.killed_saves`, a megabyte of learned "
+        "numbers, killed at a random moment of a save. "
         f"{_where(data)}.",
     ]
     return lines
+
+
+def _run(name, command):
+    """What a run wrote.
+
+    Raises:
+        NotRun: If it has not.
+    """
+    try:
+        return benchmark(name)
+    except FileNotFoundError:
+        raise NotRun(command) from None
 
 
 def _where(data):

@@ -49,7 +49,8 @@ KINDS = ("keras", "keras", "weights", "weights", "config")
 # Bytes that loading may allocate, with at most so many entries of a matrix.
 BOUND = 2**29
 MAX_ELEMENTS = 2**20
-SECONDS = 60
+# Long, as a busy machine is no hang.
+SECONDS = 300
 
 
 def worker(seed, numbers, weights):
