@@ -511,7 +511,8 @@ def graphs(results):
 # <!-- /results:ablation_graph -->
 #
 # **Verdict on graphs: not as it stands.** With few labels and noisy features
-# PRP loses clearly, and a path of rank 4 does not make up for it.
+# PRP is well below Dense on average and varies far more from graph to graph; a
+# path of rank 4 does not make up for it.
 #
 # <!-- results:ablation_rnn -->
 # <!-- /results:ablation_rnn -->
