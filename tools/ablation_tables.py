@@ -10,22 +10,20 @@ from cells import where
 NAME = "07_ablations.json"
 
 
-def accuracies(*questions):
-    """A function that makes the table of one question, or of several."""
+def accuracies(question):
+    """A function that makes the table of a question."""
 
     def table():
         lines = head("", "trained numbers", "accuracy, %", "seeds")
-        for question in questions:
-            prefix = f"{question}: " if len(questions) > 1 else ""
-            for variant, rows in _asked(question).items():
-                lines.append(
-                    row(
-                        prefix + variant,
-                        f"{rows[0]['trained_numbers']:,}",
-                        spread(_percents(rows, "accuracy")),
-                        str(len(rows)),
-                    )
+        for variant, rows in _asked(question).items():
+            lines.append(
+                row(
+                    variant,
+                    f"{rows[0]['trained_numbers']:,}",
+                    spread(_percents(rows, "accuracy")),
+                    str(len(rows)),
                 )
+            )
         return [*lines, *_source()]
 
     return table

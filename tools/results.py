@@ -26,6 +26,16 @@ PAGES = (
     "docs/api/transfer.md",
     "docs/files.md",
 )
+ABLATIONS = (
+    "residual",
+    "depth",
+    "families",
+    "share",
+    "rnn",
+    "cnn",
+    "graph",
+    "table",
+)
 TABLES = {
     "mnist": layer_tables.mnist,
     "layer": layer_tables.layer,
@@ -45,9 +55,8 @@ TABLES = {
     "bert": tutorial_tables.bert,
     **{
         f"ablation_{question}": ablation_tables.accuracies(question)
-        for question in ("residual", "depth", "families", "share", "table")
+        for question in ABLATIONS
     },
-    "ablation_architectures": ablation_tables.accuracies("rnn", "cnn", "graph"),
     "ablation_activation": ablation_tables.activations,
     "ablation_attention": ablation_tables.attention,
     "gpt": transformer_tables.gpt,

@@ -28,6 +28,7 @@ LOOKS = {  # Width, height, colour scheme.
     "phone": (390, 844, "light"),
     "dark": (1280, 900, "dark"),
 }
+PATIENCE = 120_000  # Milliseconds for one page, on a busy machine.
 BROKEN = "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
 LINKS = "[...document.querySelectorAll('a[href]')].map(a => a.href)"
 NAMES = "[...document.querySelectorAll('[id]')].map(e => e.id)"
@@ -66,6 +67,7 @@ class Visit:
         self.links = {}
         self.names = {}
         self.page = context.new_page()
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda e: self._fault(f"script error: {e}"))
         self.page.on("requestfailed", lambda r: self._request(r.url, "failed"))
