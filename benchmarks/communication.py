@@ -62,8 +62,8 @@ def on_jax():
             mesh = distribution.DeviceMesh(shape, ("batch", "model"))
             layouts = layout_map(mesh, replicated=("head",))
             if kind == "Dense":
-                layouts[r"dense(?:_\d+)?/kernel"] = (None, "model")
-                layouts[r"dense(?:_\d+)?/bias"] = ("model",)
+                layouts[r".*/dense(?:_\d+)?/kernel"] = (None, "model")
+                layouts[r".*/dense(?:_\d+)?/bias"] = ("model",)
             elif "hadamard" in kind:
                 continue
             name = f"ModelParallel, {shape[0]} x {shape[1]} devices"
@@ -220,16 +220,19 @@ def _sent(function):
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.communication")
     parser.add_argument("--backend", choices=BACKENDS)
+    parser.add_argument("--join", type=Path, nargs="+", help="files to join")
     parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args()
-    results = _measure(options.backend) if options.backend else _gather()
+    if options.backend:
+        results = _measure(options.backend)
+    else:
+        results = _joined(options.join) if options.join else _gather()
     options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def _gather():
     """One process a backend, all at once: nothing is timed."""
     flag = f"--xla_force_host_platform_device_count={DEVICES}"
-    gathered: dict = {"runs": [], "rows": []}
     with tempfile.TemporaryDirectory() as folder:
         running = {}
         for backend in BACKENDS:
@@ -243,9 +246,16 @@ def _gather():
         for path, process in running.items():
             if process.wait():
                 sys.exit(f"{path.stem} failed")
-            found = json.loads(path.read_text())
-            gathered["rows"] += found.pop("rows")
-            gathered["runs"].append(found)
+        return _joined(running)
+
+
+def _joined(paths):
+    """What the files of single backends hold, as one."""
+    gathered: dict = {"runs": [], "rows": []}
+    for path in paths:
+        found = json.loads(path.read_text())
+        gathered["rows"] += found.pop("rows")
+        gathered["runs"].append(found)
     return gathered
 
 
