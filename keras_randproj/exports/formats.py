@@ -1,0 +1,91 @@
+"""What each format of `model.export` can hold of a projection."""
+
+import importlib.util
+
+import keras
+
+from keras_randproj.arguments import one_of
+
+# Per format: what Keras needs on each backend that can write it.
+TOOLS = {
+    "tf_saved_model": {"tensorflow": (), "jax": ("tensorflow",)},
+    "onnx": {
+        "tensorflow": ("tf2onnx",),
+        "jax": ("jax2onnx",),
+        "torch": ("onnxscript",),
+    },
+    "openvino": {"tensorflow": ("openvino",), "torch": ("openvino",)},
+    "litert": {"tensorflow": (), "torch": ("litert_torch",)},
+    "torch": {"torch": ()},
+}
+
+# Why a backend is missing above, where there is more to say.
+NOT_WRITTEN = {
+    ("tf_saved_model", "torch"): (
+        "it goes through torch_xla, which is not tested here"
+    ),
+    ("openvino", "jax"): (
+        "JAX hands over a StableHLO call, XlaCallModule, for which OpenVINO "
+        "has no conversion rule"
+    ),
+    ("litert", "jax"): "Keras converts TensorFlow and PyTorch programs only",
+}
+
+# Formats whose graphs keep 64-bit or unsigned integers, their bitwise
+# operations, and a generator that no converter computes ahead.
+SEED_FORMATS = ("tf_saved_model", "torch")
+
+NO_INTEGER_GENERATOR = {
+    "onnx": (
+        "no converter takes it: tf2onnx has no bitwise xor, jax2onnx no "
+        "unsigned products that ONNX Runtime computes, and PyTorch's exporter "
+        "fails on the custom gradient around it"
+    ),
+    "openvino": (
+        "its converters take neither the dynamic update of a slice that "
+        "TensorFlow's graph has nor PyTorch's custom gradient"
+    ),
+    "litert": (
+        "its built-in operations have no bitwise and, and TensorFlow's own "
+        "are not in the LiteRT runtime"
+    ),
+}
+
+
+def check(format, export_projection):
+    """Refuses what cannot be written, before anything is.
+
+    Args:
+        format: A format of `model.export`.
+        export_projection: `"baked"` or `"seed"`.
+
+    Raises:
+        ValueError: If there is no such format, or it cannot hold that.
+        ImportError: If Keras needs a package that is not installed.
+    """
+    one_of("format", format, tuple(TOOLS))
+    one_of("export_projection", export_projection, ("baked", "seed"))
+    backend = keras.backend.backend()
+    if backend not in TOOLS[format]:
+        reason = NOT_WRITTEN.get(
+            (format, backend), "it holds a PyTorch program"
+        )
+        raise ValueError(
+            f"Format '{format}' cannot be written on the {backend} backend: "
+            f"{reason}. Backends that write it: {sorted(TOOLS[format])}. "
+            f"Received: format={format!r}"
+        )
+    if export_projection == "seed" and format not in SEED_FORMATS:
+        raise ValueError(
+            f"Format '{format}' cannot regenerate P from its seed with "
+            f"integer operations: {NO_INTEGER_GENERATOR[format]}. Use "
+            "`export_projection='baked'`, or the hadamard family, which is "
+            "seed-sized in every format. "
+            f"Received: export_projection={export_projection!r}"
+        )
+    for tool in TOOLS[format][backend]:
+        if importlib.util.find_spec(tool) is None:
+            raise ImportError(
+                f"Format '{format}' on the {backend} backend needs the "
+                f"package {tool}: pip install 'keras-randproj[exports]'."
+            )
