@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint benchmarks docs docs-serve tutorials-fast clean
+.PHONY: demo test test-exports lint benchmarks docs docs-serve tutorials-fast clean
 
 demo: $(VENV)/.demo-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(BIN)/keras-randproj demo $(ARGS)
@@ -19,6 +19,13 @@ test: lint
 		echo "== tests on $$backend"; \
 		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
 			$(BIN)/python -m pytest -n auto $(ARGS); \
+	done
+
+test-exports: $(VENV)/.test-exports
+	@set -e; for backend in $(BACKENDS); do \
+		echo "== exports from $$backend"; \
+		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
+			$(BIN)/python -m pytest tests/exports $(ARGS); \
 	done
 
 lint: $(VENV)/.test
@@ -56,6 +63,10 @@ $(VENV)/.demo-%: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) torch
 	$(PIP) -e ".[torch,jax,tensorflow,test]"
+	touch $@
+
+$(VENV)/.test-exports: $(VENV)/.test
+	$(PIP) -e ".[exports]"
 	touch $@
 
 $(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python

@@ -4,7 +4,13 @@ from keras_randproj.exports import formats
 from keras_randproj.exports.exportable import exportable
 
 
-def export(model, filepath, format, export_projection="baked", **kwargs):
+def export(
+    model,
+    filepath,
+    format,  # noqa: A002 - as Keras names it.
+    export_projection="baked",
+    **kwargs,
+):
     """Writes a model for another runtime, with a stated form of P.
 
     Calls `model.export` with every projection computed in plain operations,

@@ -52,40 +52,38 @@ NO_INTEGER_GENERATOR = {
 }
 
 
-def check(format, export_projection):
+def check(name, export_projection):
     """Refuses what cannot be written, before anything is.
 
     Args:
-        format: A format of `model.export`.
+        name: A format of `model.export`.
         export_projection: `"baked"` or `"seed"`.
 
     Raises:
         ValueError: If there is no such format, or it cannot hold that.
         ImportError: If Keras needs a package that is not installed.
     """
-    one_of("format", format, tuple(TOOLS))
+    one_of("format", name, tuple(TOOLS))
     one_of("export_projection", export_projection, ("baked", "seed"))
     backend = keras.backend.backend()
-    if backend not in TOOLS[format]:
-        reason = NOT_WRITTEN.get(
-            (format, backend), "it holds a PyTorch program"
-        )
+    if backend not in TOOLS[name]:
+        reason = NOT_WRITTEN.get((name, backend), "it holds a PyTorch program")
         raise ValueError(
-            f"Format '{format}' cannot be written on the {backend} backend: "
-            f"{reason}. Backends that write it: {sorted(TOOLS[format])}. "
-            f"Received: format={format!r}"
+            f"Format '{name}' cannot be written on the {backend} backend: "
+            f"{reason}. Backends that write it: {sorted(TOOLS[name])}. "
+            f"Received: format={name!r}"
         )
-    if export_projection == "seed" and format not in SEED_FORMATS:
+    if export_projection == "seed" and name not in SEED_FORMATS:
         raise ValueError(
-            f"Format '{format}' cannot regenerate P from its seed with "
-            f"integer operations: {NO_INTEGER_GENERATOR[format]}. Use "
+            f"Format '{name}' cannot regenerate P from its seed with "
+            f"integer operations: {NO_INTEGER_GENERATOR[name]}. Use "
             "`export_projection='baked'`, or the hadamard family, which is "
             "seed-sized in every format. "
             f"Received: export_projection={export_projection!r}"
         )
-    for tool in TOOLS[format][backend]:
+    for tool in TOOLS[name][backend]:
         if importlib.util.find_spec(tool) is None:
             raise ImportError(
-                f"Format '{format}' on the {backend} backend needs the "
+                f"Format '{name}' on the {backend} backend needs the "
                 f"package {tool}: pip install 'keras-randproj[exports]'."
             )
