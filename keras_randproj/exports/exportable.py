@@ -50,7 +50,7 @@ def exportable(model, export_projection):
         for projection in tiled:
             undo.enter_context(_kept_as(projection, storage))
         for projection in found:
-            projection.modulate = functools.partial(
+            projection.modulate = functools.partial(  # type: ignore[method-assign]
                 portable.modulate, projection
             )
             undo.callback(delattr, projection, "modulate")

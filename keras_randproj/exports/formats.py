@@ -7,7 +7,7 @@ import keras
 from keras_randproj.arguments import one_of
 
 # Per format: what Keras needs on each backend that can write it.
-TOOLS = {
+TOOLS: dict[str, dict[str, tuple[str, ...]]] = {
     "tf_saved_model": {"tensorflow": (), "jax": ("tensorflow",)},
     "onnx": {
         "tensorflow": ("tf2onnx",),

@@ -64,5 +64,5 @@ def _gather(x, positions):
     which ONNX, OpenVINO and LiteRT have no rule.
     """
     if keras.backend.backend() == "torch":
-        return x[..., ops.convert_to_tensor(positions, "int64")]
+        return x[..., ops.convert_to_tensor(positions.astype("int64"))]
     return ops.take(x, positions, axis=-1)
