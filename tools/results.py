@@ -8,6 +8,7 @@ import re
 import sys
 
 import eugen_tables
+import export_tables
 import layer_tables
 import transformer_tables
 import tutorial_tables
@@ -19,6 +20,7 @@ PAGES = (
     "docs/results.md",
     "docs/benchmarks.md",
     "docs/api/transfer.md",
+    "docs/export.md",
 )
 TABLES = {
     "mnist": layer_tables.mnist,
@@ -38,6 +40,7 @@ TABLES = {
     "eugen_synthetic": eugen_tables.synthetic,
     "eugen_distilled": eugen_tables.distilled,
     "eugen_activations": eugen_tables.activations,
+    "export_sizes": export_tables.sizes,
 }
 
 
