@@ -9,7 +9,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-distributed lint benchmarks docs docs-serve tutorials-fast clean
+.PHONY: demo test test-distributed test-exports lint benchmarks docs \
+	docs-serve tutorials-fast clean
 
 demo: $(VENV)/.demo-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(BIN)/keras-randproj demo $(ARGS)
@@ -27,6 +28,13 @@ test-distributed: $(VENV)/.test
 		echo "== distributed tests on $$backend"; \
 		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
 			$(BIN)/python -m pytest tests/distributed $(ARGS); \
+	done
+
+test-exports: $(VENV)/.test-exports
+	@set -e; for backend in $(BACKENDS); do \
+		echo "== exports from $$backend"; \
+		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
+			$(BIN)/python -m pytest tests/exports $(ARGS); \
 	done
 
 lint: $(VENV)/.test
@@ -64,6 +72,10 @@ $(VENV)/.demo-%: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) torch
 	$(PIP) -e ".[torch,jax,tensorflow,test]"
+	touch $@
+
+$(VENV)/.test-exports: $(VENV)/.test
+	$(PIP) -e ".[exports]"
 	touch $@
 
 $(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python

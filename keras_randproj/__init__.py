@@ -2,10 +2,12 @@
 
 from keras_randproj import config as config
 from keras_randproj import distribution as distribution
+from keras_randproj import exports as exports
 from keras_randproj import projections as projections
 from keras_randproj import report as report
 from keras_randproj import training as training
 from keras_randproj import transfer as transfer
+from keras_randproj.exports import export as export
 from keras_randproj.layers import EUGenDense as EUGenDense
 from keras_randproj.layers import PRPDense as PRPDense
 from keras_randproj.layers import PRPMultiHeadAttention as PRPMultiHeadAttention

@@ -10,6 +10,7 @@ import sys
 import ablation_tables
 import distribution_tables
 import eugen_tables
+import export_tables
 import hardening_tables
 import implicit_tables
 import layer_tables
@@ -24,6 +25,7 @@ PAGES = (
     "docs/benchmarks.md",
     "docs/scaling.md",
     "docs/api/transfer.md",
+    "docs/export.md",
     "docs/files.md",
 )
 ABLATIONS = (
@@ -69,6 +71,7 @@ TABLES = {
     "sharding": distribution_tables.sharding,
     "fuzz": hardening_tables.fuzz,
     "killed": hardening_tables.killed,
+    "export_sizes": export_tables.sizes,
 }
 
 

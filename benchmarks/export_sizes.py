@@ -1,0 +1,132 @@
+"""How large is an exported layer 1024 -> 1024, and what does its runtime give?
+
+python -m benchmarks.export_sizes writes benchmarks/results/export_sizes.json,
+one process a backend; `make test-exports` installs what it needs.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SIZE = 1024
+BATCH = 4
+BACKENDS = ("tensorflow", "jax", "torch")
+TOOLS = (
+    "ai-edge-litert",
+    "jax2onnx",
+    "litert-torch",
+    "onnxruntime",
+    "openvino",
+    "tensorflow",
+    "tf2onnx",
+)
+RESULTS = Path(__file__).parent / "results/export_sizes.json"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.export_sizes")
+    parser.add_argument("--backend", choices=BACKENDS, help="one, to --json")
+    parser.add_argument("--json", default=str(RESULTS))
+    options = parser.parse_args()
+    results = _measure() if options.backend else _gather()
+    Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _gather():
+    gathered: dict = {"runs": [], "rows": []}
+    for backend in BACKENDS:
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            command = [sys.executable, "-m", "benchmarks.export_sizes"]
+            command += ["--backend", backend, "--json", file.name]
+            environment = {**os.environ, "KERAS_BACKEND": backend}
+            subprocess.run(command, env=environment, check=True)
+            found = json.load(file)
+        gathered["rows"] += found.pop("rows")
+        gathered["runs"].append(found)
+    return gathered
+
+
+def _measure():
+    import keras
+
+    from keras_randproj.demo.experiment import machine
+    from keras_randproj.demo.experiment import versions
+
+    return {
+        "backend": keras.backend.backend(),
+        "versions": {
+            **versions(),
+            **{tool: importlib.metadata.version(tool) for tool in TOOLS},
+        },
+        "device": machine(),
+        "date": datetime.date.today().isoformat(),
+        "size": SIZE,
+        "rows": list(_rows()),
+    }
+
+
+def _rows():
+    import keras
+
+    from keras_randproj import PRPDense
+    from keras_randproj.exports import formats
+
+    backend = keras.backend.backend()
+    models = {
+        "Dense": lambda: keras.layers.Dense(SIZE),
+        "rademacher": lambda: PRPDense(SIZE, projection="rademacher", seed=1),
+        "gaussian": lambda: PRPDense(SIZE, projection="gaussian", seed=1),
+        "hadamard": lambda: PRPDense(SIZE, projection="hadamard", seed=1),
+    }
+    for name, backends in formats.TOOLS.items():
+        if backend not in backends:
+            continue
+        for layer, make in models.items():
+            if layer == "gaussian" and name not in formats.SEED_FORMATS:
+                continue  # As large as rademacher.
+            forms = ["baked"]
+            if layer in ("rademacher", "gaussian"):
+                forms += ["seed"] * (name in formats.SEED_FORMATS)
+            for form in forms:
+                row = {
+                    "backend": backend,
+                    "format": name,
+                    "layer": layer,
+                    "export_projection": form,
+                    **_exported(make(), name, form),
+                }
+                print(row, flush=True)
+                yield row
+
+
+def _exported(layer, name, form):
+    """Bytes of the artefact and its largest difference from the model."""
+    import keras
+    import numpy as np
+
+    from benchmarks import runtimes
+    from keras_randproj import export
+
+    model = keras.Sequential([keras.Input((SIZE,)), layer])
+    x = np.random.default_rng(0).normal(size=(BATCH, SIZE)).astype("float32")
+    expected = keras.ops.convert_to_numpy(model(x))
+    spec = keras.layers.InputSpec(shape=x.shape, dtype="float32", name="x")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, f"model{runtimes.SUFFIXES[name]}")
+        export(model, path, name, form, verbose=False, input_signature=[spec])
+        found = runtimes.run(name, path, x)
+        files = [f for f in Path(folder).rglob("*") if f.is_file()]
+        return {
+            "bytes": sum(f.stat().st_size for f in files),
+            "largest_difference": float(np.max(np.abs(found - expected))),
+        }
+
+
+if __name__ == "__main__":
+    main()
