@@ -19,7 +19,7 @@ class Template:
         self.family = type(projection)
         self.options = projection.options()
         self.seed = projection.seed
-        self._config = projection.get_config()
+        self._config = keras.saving.serialize_keras_object(projection)
 
     def complete(self, units, seed, name, dtype, storage, implementation):
         """A projection of this family.
@@ -35,7 +35,7 @@ class Template:
         Returns:
             A `Projection`, not built.
         """
-        config = dict(self._config)
+        config = dict(self._config["config"])
         config.update(units=units, seed=seed, name=name, dtype=dtype)
         if storage != "dense":
             config["storage"] = storage
@@ -47,12 +47,9 @@ class Template:
         """The family's name where that says it all, else a config."""
         plain = families.get(self.family.family, **self.options)
         same = {**plain.get_config(), "name": None} == {
-            **self._config,
+            **self._config["config"],
             "name": None,
         }
         if same and not self.options:
             return self.family.family
-        # Not before it is asked for: it imports TensorFlow where that is
-        # installed, whatever the backend.
-        projection = self.family.from_config(self._config)
-        return keras.saving.serialize_keras_object(projection)
+        return self._config
