@@ -15,6 +15,7 @@ QUESTIONS = [
     "inference",
     "training",
     "memory",
+    "seeded",
     "loading",
     "sketching",
     "attention",

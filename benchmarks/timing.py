@@ -8,7 +8,7 @@ import time
 # full of its own arrays, and up to this many that are.
 TURN = 3
 # A comparison ends after this many seconds once it has `FEWEST` calls.
-SECONDS = 4.0
+SECONDS = 2.0
 FEWEST = 6
 
 

@@ -1,4 +1,4 @@
-"""Tables of the demonstration and of PRPDense beside Dense."""
+"""Table of the demonstration."""
 
 from cells import BACKENDS
 from cells import benchmark
@@ -31,39 +31,5 @@ def mnist():
         f"`keras-randproj demo --dataset mnist --epochs {first['epochs']}`, "
         f"seed {first['seed']}, keras {first['versions']['keras']}, "
         f"{versions}; {first['machine']}. File sizes are torch's.",
-    ]
-    return lines
-
-
-def layer():
-    """PRPDense beside Dense, a row a case, a column a backend."""
-    data = benchmark("layer_cpu.json")
-    cases: dict = {}
-    for row in data["rows"]:
-        key = (row["question"], row["d"], row["batch"])
-        cases.setdefault(key, {})[row["backend"]] = row
-    lines = [
-        "| times faster than `keras.layers.Dense` | d | batch | "
-        + " | ".join(BACKENDS)
-        + " |",
-        "| --- | ---: | ---: |" + " ---: |" * len(BACKENDS),
-    ]
-    for (question, d, batch), rows in cases.items():
-        cells = [f"{rows[b]['ratio']:.1f}x" for b in BACKENDS]
-        lines.append(
-            f"| {question.removeprefix('layer ')} | {d} | {batch} | "
-            + " | ".join(cells)
-            + " |"
-        )
-    versions = ", ".join(
-        f"{r['backend']} {r['versions'][r['backend']]}" for r in data["runs"]
-    )
-    run = data["runs"][0]
-    lines += [
-        "",
-        "`python -m benchmarks --only layer`, medians, layers d -> d in "
-        f"float32, {run['date']}; {versions}; {run['device']}. Inference is "
-        "compiled on JAX and TensorFlow; a training step is "
-        "`train_on_batch` with Adam.",
     ]
     return lines

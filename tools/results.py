@@ -6,8 +6,10 @@ python tools/results.py --check  fails where one is not up to date
 
 import re
 import sys
+from functools import partial
 
 import ablation_tables
+import benchmark_tables
 import distribution_tables
 import eugen_tables
 import export_tables
@@ -40,7 +42,13 @@ ABLATIONS = (
 )
 TABLES = {
     "mnist": layer_tables.mnist,
-    "layer": layer_tables.layer,
+    "layer": benchmark_tables.summary,
+    "targets": benchmark_tables.targets,
+    "roofline": benchmark_tables.roofline,
+    **{
+        q: partial(benchmark_tables.table, q)
+        for q in benchmark_tables.QUESTIONS
+    },
     "classification": tutorial_tables.classification,
     "rates": tutorial_tables.rates,
     "autoencoder": tutorial_tables.autoencoder,
