@@ -105,6 +105,7 @@ def watched(kind, size, dtype):
 
 
 def main(sizes):
+    os.environ["KERAS_BACKEND"] = "jax"
     from keras_randproj.demo.experiment import machine
     from keras_randproj.demo.experiment import versions
 
