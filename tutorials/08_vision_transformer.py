@@ -28,7 +28,7 @@ from keras_randproj import PRPTransformerBlock
 from keras_randproj.demo import tutorial
 
 LAYERS, HEADS, WIDTH, PATCH, BATCH = 6, 4, 64, 4, 128
-EPOCHS = 1 if tutorial.FAST else 3
+EPOCHS = 1 if tutorial.FAST else 2
 RATE = 2e-3
 FOLDER = Path("build/08_vision_transformer")
 
