@@ -110,7 +110,11 @@ def test_workers_of_a_torch_loader(method):
     import torch
 
     loader = torch.utils.data.DataLoader(
-        Samples(), batch_size=4, num_workers=2, multiprocessing_context=method
+        Samples(),
+        batch_size=4,
+        num_workers=1,
+        multiprocessing_context=method,
+        persistent_workers=True,
     )
     model = keras.Sequential(
         [keras.Input((16,)), keras_randproj.PRPDense(8, seed=7)]

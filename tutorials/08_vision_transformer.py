@@ -150,7 +150,8 @@ def measured(name, data):
     _, accuracy = net.evaluate(*test, 500, verbose=0)
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{name.replace(' ', '_')}.weights.h5"
-    alone = keras.models.clone_model(net)
+    # A model that was not compiled: its file holds no optimizer.
+    alone = model(train[0].shape[1:], 10, VARIANTS[name])
     alone.set_weights(net.get_weights())
     alone.save_weights(path)
     return {

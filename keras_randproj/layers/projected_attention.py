@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_randproj import config as settings
+from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
 from keras_randproj.layers import attention_cache
 from keras_randproj.layers.attention_layout import AttentionLayout
@@ -99,11 +100,15 @@ class ProjectedAttention(keras.layers.Layer):
         self._layout = AttentionLayout(len(query_shape), self.attention_axes)
         groups = self.num_key_value_heads
         heads_width = self.num_heads * self.value_dim
-        outputs = self.out_shape or (query_shape[-1],)
+        query_dim, key_dim, value_dim = (
+            last_dimension(self, shape)
+            for shape in (query_shape, key_shape, value_shape)
+        )
+        outputs = self.out_shape or (query_dim,)
         for shape in (
-            (query_shape[-1], self.num_heads * self.key_dim),
-            (key_shape[-1], groups * self.key_dim),
-            (value_shape[-1], groups * self.value_dim),
+            (query_dim, self.num_heads * self.key_dim),
+            (key_dim, groups * self.key_dim),
+            (value_dim, groups * self.value_dim),
             (heads_width, math.prod(outputs)),
         ):
             settings.check_elements(shape, f"Layer '{self.name}'")
