@@ -292,18 +292,28 @@ if __name__ == "__main__":
 #
 # **Attention survives.** With three Hadamard projections in place of each of
 # its four matrices, attention trains a twenty-fifth of the numbers, has no
-# matrix in memory, and the loss rises by less than 0.05. One orthogonal matrix
-# in each place costs more than that; a residual of rank 8 buys about half of it
-# back.
+# matrix in memory, and the loss rises by 0.03. One orthogonal matrix in each
+# place costs twice that; a residual of rank 8 buys about half of it back.
 #
-# **Everything from a seed** works as well: about a tenth of the numbers for
-# 0.14 in the loss, in the one run made so far.
+# **Everything from a seed** works as well: an eleventh of the numbers for 0.15
+# in the loss, in one run.
 #
-# **EUGen feed-forwards** in three of four blocks take 40 % of all numbers away
-# and cost about 0.1, more than the 0.04 that we aimed at; features of order 2,
-# half as many, cost a little less.
+# **EUGen feed-forwards** in two of four blocks cost less than 0.02, in one run.
+# In three of four they take 40 % of all numbers away and cost 0.06, and 0.044
+# with features of order 2, half as many: a little more than the 0.04 that we
+# aimed at. Seeds differ more here than elsewhere.
 #
-# **Speed.** On two cores with two threads no variant trains faster than Dense
-# in this table, and the EUGen and Hadamard ones are slower: the target of 1.25x
-# for EUGen is missed here. The losses come from runs with one thread each, at
-# two commits of this script whose training is the same, joined into one file.
+# **Speed.** No variant trains faster than Dense at this width: the target of
+# 1.25x for EUGen is missed. Steps were timed in two processes at a time, each
+# with one core and one thread (Dense in both; the mean is shown), after this
+# package's Hadamard transform had become faster; they vary by a tenth or more.
+# The losses come from runs at several commits whose training is the same, and
+# one of which was repeated to the last digit, joined into one file.
+#
+# A text that the smallest of these files wrote, trained on PyTorch and opened
+# on JAX, 72,576 numbers in all:
+#
+# ```
+# Tho me we horrant, my to godd, is and the least with in to helt,
+# Wih queears and to feens.
+# ```
