@@ -124,7 +124,7 @@ class EUGenFactor(keras.layers.Layer):
     def get_config(self):
         config = {
             "units": self.units,
-            "projection": serialize_template(self.template),
+            "projection": self.template.serialize(),
             "mode": self.mode,
             "lr_multiplier": self.lr_multiplier,
             "seed": self.seed,
@@ -133,25 +133,20 @@ class EUGenFactor(keras.layers.Layer):
 
 
 def template(projection):
-    """A family as a projection without units.
+    """A family as a template, which is no layer.
 
     Raises:
         ValueError: If it is no family, or has units.
     """
+    if isinstance(projection, projections.Template):
+        return projection
     found = projections.get(projection)
     if found.units is not None:
         raise ValueError(
             "`projection` must be a family or a template without units: each "
             f"factor has its own. Received: projection={projection}"
         )
-    return found
-
-
-def serialize_template(found):
-    """A name where that says all, else a config."""
-    if found.family and not found.options() and found.storage == "dense":
-        return found.family
-    return keras.saving.serialize_keras_object(found)
+    return projections.Template(found)
 
 
 def matrix(found, seed, input_dim, units):
@@ -175,16 +170,13 @@ def matrix(found, seed, input_dim, units):
 
 def _blocks(found, seed, input_dim, units):
     """The projections, unbuilt, that make up a factor."""
-    limit = input_dim if isinstance(found, projections.Orthogonal) else units
-    config = found.get_config()
+    orthogonal = issubclass(found.family, projections.Orthogonal)
+    limit = input_dim if orthogonal else units
     return [
-        type(found).from_config(
-            {
-                **config,
-                "units": min(limit, units - start),
-                "seed": derive_seed(seed, b),
-                "name": f"projection_{b}" if b else "projection",
-            }
+        found.complete(
+            min(limit, units - start),
+            derive_seed(seed, b),
+            f"projection_{b}" if b else "projection",
         )
         for b, start in enumerate(range(0, units, limit))
     ]

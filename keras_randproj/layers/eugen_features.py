@@ -12,7 +12,6 @@ from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.layers.eugen_factor import EUGenFactor
 from keras_randproj.layers.eugen_factor import matrix
-from keras_randproj.layers.eugen_factor import serialize_template
 from keras_randproj.layers.eugen_factor import template
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
@@ -219,7 +218,7 @@ class EUGenFeatures(keras.layers.Layer):
                 self.feature_activation
             ),
             "norm_feature": self.norm_feature,
-            "projection": serialize_template(self.template),
+            "projection": self.template.serialize(),
             "trainable_projection": self.trainable_projection,
             "modulation": self.modulation,
             "share_projections": self.share_projections,

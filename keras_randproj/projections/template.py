@@ -21,14 +21,22 @@ class Template:
         self.seed = projection.seed
         self._config = keras.saving.serialize_keras_object(projection)
 
-    def complete(self, units, seed, name, dtype, storage, implementation):
+    def complete(
+        self,
+        units,
+        seed,
+        name,
+        dtype=None,
+        storage="dense",
+        implementation=None,
+    ):
         """A projection of this family.
 
         Args:
             units: Positive integer.
             seed: Integer in `[0, 2**64)`.
             name: String, the name of the new layer.
-            dtype: Dtype policy of the new layer.
+            dtype: Dtype policy of the new layer, or `None` for the template's.
             storage: `"dense"`, or another one to replace the template's.
             implementation: `None`, or one to replace the template's.
 
@@ -36,7 +44,9 @@ class Template:
             A `Projection`, not built.
         """
         config = dict(self._config["config"])
-        config.update(units=units, seed=seed, name=name, dtype=dtype)
+        config.update(units=units, seed=seed, name=name)
+        if dtype is not None:
+            config["dtype"] = dtype
         if storage != "dense":
             config["storage"] = storage
         if implementation is not None:

@@ -344,3 +344,16 @@ def test_from_dense_needs_a_dense_and_a_known_activation():
     dense.build((None, 6))
     with pytest.raises(ValueError, match="no polynomial is known"):
         EUGenDense.from_dense(dense, 2, 8)
+
+
+@pytest.mark.parametrize("mode", ["frozen", "modulation", "trained"])
+def test_every_layer_inside_is_built(mode):
+    options = {
+        "frozen": {},
+        "modulation": {"modulation": True},
+        "trained": {"trainable_projection": True},
+    }[mode]
+    layer = EUGenDense(4, 8, seed=1, **options)
+    layer.build((None, 6))
+    # Keras traces a model anew in each `train_on_batch` otherwise.
+    assert all(inner.built for inner in layer._flatten_layers())
