@@ -9,8 +9,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-distributed test-exports lint benchmarks docs \
-	docs-serve tutorials-fast clean
+.PHONY: demo test test-distributed test-exports test-hardening lint benchmarks \
+	docs docs-serve tutorials-fast clean
 
 demo: $(VENV)/.demo-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(BIN)/keras-randproj demo $(ARGS)
@@ -35,6 +35,14 @@ test-exports: $(VENV)/.test-exports
 		echo "== exports from $$backend"; \
 		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
 			$(BIN)/python -m pytest tests/exports $(ARGS); \
+	done
+
+# Random arguments of every layer, and damaged files.
+test-hardening: $(VENV)/.test
+	@set -e; for backend in $(BACKENDS); do \
+		echo "== hardening tests on $$backend"; \
+		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
+			$(BIN)/python -m pytest -n auto tests/hardening $(ARGS); \
 	done
 
 lint: $(VENV)/.test

@@ -61,8 +61,9 @@ def _gather(x, positions):
     """Columns of the last axis.
 
     In PyTorch `ops.take` leaves a comparison and a `ravel` in the graph, for
-    which ONNX, OpenVINO and LiteRT have no rule.
+    which ONNX, OpenVINO and LiteRT have no rule, and LiteRT's converter takes
+    64-bit positions once in a process only.
     """
     if keras.backend.backend() == "torch":
-        return x[..., ops.convert_to_tensor(positions.astype("int64"))]
+        return x.index_select(x.ndim - 1, ops.convert_to_tensor(positions))
     return ops.take(x, positions, axis=-1)
