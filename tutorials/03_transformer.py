@@ -307,6 +307,9 @@ if __name__ == "__main__":
 # 1.25x for EUGen is missed. Steps were timed in two processes at a time, each
 # with one core and one thread (Dense in both; the mean is shown), after this
 # package's Hadamard transform had become faster; they vary by a tenth or more.
+# The EUGen rows are too slow: a fault in `EUGenDense`, removed since, had Keras
+# trace the model anew in each `train_on_batch`, though not in `fit`. They have
+# not been timed again.
 # The losses come from runs at several commits whose training is the same, and
 # one of which was repeated to the last digit, joined into one file.
 #
