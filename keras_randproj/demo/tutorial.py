@@ -45,8 +45,12 @@ class Results:
         self.path = _inside(folder, f"{name}.json")
         self.rows: list[dict] = []
         self.settings = settings
+        self.versions = versions()
         if self.path.exists() and not FAST:
-            self.rows = json.loads(self.path.read_text())["rows"]
+            found = json.loads(self.path.read_text())
+            self.rows = found["rows"]
+            # Rows may come from several backends, each with its version.
+            self.versions = {**found["versions"], **self.versions}
 
     def row(self, make, **key):
         """The row of this key, from the file or from `make()`.
@@ -65,7 +69,7 @@ class Results:
         print(json.dumps(row), flush=True)
         self.rows.append(row)
         document = {
-            "versions": versions(),
+            "versions": self.versions,
             "machine": machine(),
             **self.settings,
             "rows": self.rows,

@@ -2,7 +2,6 @@
 
 import functools
 
-import numpy as np
 from keras import ops
 
 from keras_randproj.kernels import blockwise
@@ -41,8 +40,8 @@ def _block(words, bits, i, j, height, width):
     """Digits of block (i, j) as a float32 tensor."""
     lines = height * bits // WORD_BITS
     part = ops.slice(words, (i * lines, j * width), (lines, width))
-    shifts = np.arange(0, WORD_BITS, bits, dtype="int32")[None, :, None]
-    codes = ops.right_shift(part[:, None, :], ops.convert_to_tensor(shifts))
+    shifts = ops.arange(0, WORD_BITS, bits, dtype="int32")[None, :, None]
+    codes = ops.right_shift(part[:, None, :], shifts)
     codes = ops.bitwise_and(codes, ops.convert_to_tensor(2**bits - 1, "int32"))
     codes = ops.cast(ops.reshape(codes, (height, width)), "int32")
     low = ops.bitwise_and(codes, ops.convert_to_tensor(1, "int32"))

@@ -7,10 +7,10 @@ import functools
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_randproj.kernels import blockwise
+from keras_randproj.kernels.devices import in_torch_compile
 from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.random.philox import KEY_INCREMENTS
 from keras_randproj.random.philox import MULTIPLIERS
@@ -49,13 +49,22 @@ def _block(spec, key, i, j, height, width):
         ops.full(shape, spec.code, dtype),
     )
     words = ops.stack(philox4x32(counter, key), axis=-1)
-    shifts = ops.convert_to_tensor(np.arange(0, 32, spec.bits), dtype)
+    shifts = ops.cast(ops.arange(0, 32, spec.bits, dtype="int32"), dtype)
     codes = ops.right_shift(ops.expand_dims(words, -1), shifts)
     codes = ops.bitwise_and(codes, _word((1 << spec.bits) - 1))
     codes = ops.cast(codes, "int32")
     codes = ops.reshape(codes, (down, across, spec.rows, spec.cols))
     codes = ops.reshape(ops.transpose(codes, (0, 2, 1, 3)), (height, width))
-    return ops.take(ops.convert_to_tensor(spec.values), codes)
+    return ops.take(_table(spec.values), codes)
+
+
+def _table(values):
+    if in_torch_compile():
+        import torch
+
+        # Keras asks an array for its dtype, which is then not known.
+        return torch.from_numpy(values)
+    return ops.convert_to_tensor(values)
 
 
 def philox4x32(counter, key):
@@ -100,7 +109,7 @@ def _word_dtype():
 
 
 def _word(value):
-    return ops.convert_to_tensor(np.array(value, _word_dtype()))
+    return ops.convert_to_tensor(value, _word_dtype())
 
 
 def _low_word(value):

@@ -24,6 +24,8 @@ class TiledProjection(Projection):
         self.matrix: Any = None
         self.key: Any = None
         self.words: Any = None
+        self.tiles: Any = None
+        self.bits: int | None = None
 
     def spec(self):
         """The family's `tiles.TileSpec`; the same object for equal options."""
@@ -42,10 +44,13 @@ class TiledProjection(Projection):
         return tiles.digest(self.spec(), seed, shape)
 
     def build_weights(self):
+        # A compiler of whole models can't look into the family's cache.
+        self.tiles = self.spec()
         if self.storage == "seed":
             self.key = self._add("key", (4,), self._limbs, "int32")
         elif self.storage == "packed":
-            each = packing.WORD_BITS // packing.digit_bits(self.spec())
+            self.bits = packing.digit_bits(self.tiles)
+            each = packing.WORD_BITS // self.bits
             rows, cols = self.matrix_shape
             shape = -(-rows // each), cols
             self.words = self._add("words", shape, self._words, "int32")
@@ -84,15 +89,14 @@ class TiledProjection(Projection):
 
     def operand(self):
         rows, cols = self.matrix_shape
-        spec = self.spec()
         if self.storage == "seed":
-            return kernels.SeededTiles(rows, cols, spec=spec, key=self.key)
+            return kernels.SeededTiles(rows, cols, spec=self.tiles, key=self.key)
         if self.storage == "packed":
             return kernels.PackedMatrix(
                 rows,
                 cols,
                 words=self.words,
-                bits=packing.digit_bits(spec),
-                size=float(spec.values.max()),
+                bits=self.bits,
+                size=float(self.tiles.values.max()),
             )
         return kernels.StoredMatrix(rows, cols, matrix=self.matrix)
