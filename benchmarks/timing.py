@@ -5,11 +5,13 @@ import statistics
 import time
 
 # A turn is one call that is not timed, as the other side's turn left the caches
-# full of its own arrays, and up to this many that are.
+# full of its own arrays, and so many that are; more where they are short, until
+# so many milliseconds have passed: threads and caches need a while to settle.
 TURN = 3
-# A comparison ends after this many seconds once it has `FEWEST` calls.
+TURN_MS = 5.0
+# A comparison ends after this many seconds once it has `FEWEST` turns.
 SECONDS = 2.0
-FEWEST = 6
+FEWEST = 2
 
 
 def compare(ours, baseline, repeats=24, warmup=2):
@@ -18,7 +20,8 @@ def compare(ours, baseline, repeats=24, warmup=2):
     Args:
         ours: Callable without arguments.
         baseline: Callable without arguments.
-        repeats: Integer, timed calls of each, fewer where they take long.
+        repeats: Integer, timed calls of each; fewer where they take long,
+            more where they are short.
         warmup: Integer, calls of each before that.
 
     Returns:
@@ -31,12 +34,11 @@ def compare(ours, baseline, repeats=24, warmup=2):
     times: dict = {"ours": [], "baseline": []}
     gc.disable()
     stop = time.perf_counter() + SECONDS
-    while len(times["ours"]) < repeats:
-        if len(times["ours"]) >= FEWEST and time.perf_counter() > stop:
+    for turn in range(-(-repeats // TURN)):
+        if turn >= FEWEST and time.perf_counter() > stop:
             break
-        for name, function in (("ours", ours), ("baseline", baseline)):
-            function()
-            times[name] += [_milliseconds(function) for _ in range(TURN)]
+        times["ours"] += _turn(ours)
+        times["baseline"] += _turn(baseline)
     gc.enable()
     result: dict = {}
     for name, values in times.items():
@@ -52,6 +54,14 @@ def median_ms(function, repeats=7):
     """Median milliseconds of one callable, after one call."""
     function()
     return statistics.median(_milliseconds(function) for _ in range(repeats))
+
+
+def _turn(function):
+    function()
+    times: list = []
+    while len(times) < TURN or sum(times) < TURN_MS:
+        times.append(_milliseconds(function))
+    return times
 
 
 def _milliseconds(function):

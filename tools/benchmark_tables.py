@@ -2,6 +2,7 @@
 
 import json
 import math
+import statistics
 
 from cells import BACKENDS
 from cells import ROOT
@@ -51,12 +52,27 @@ BASELINES = (
 
 
 def cases(question):
-    """Rows of a question by (question, d, batch, baseline) and backend."""
+    """Rows of a question by (question, d, batch, baseline) and backend.
+
+    Where a backend ran several times, the medians over its runs.
+    """
     found: dict = {}
     for one in _data(question)["rows"]:
         key = one["question"], one["d"], one["batch"], one["baseline"]
-        found.setdefault(key, {})[one["backend"]] = one
-    return found
+        by_backend = found.setdefault(key, {})
+        by_backend.setdefault(one["backend"], []).append(one)
+    return {
+        key: {backend: _median(rows) for backend, rows in by_backend.items()}
+        for key, by_backend in found.items()
+    }
+
+
+def _median(rows):
+    result = dict(rows[0])
+    for key in ("ratio", "ours_ms", "over_bound"):
+        if result.get(key) is not None:
+            result[key] = statistics.median(r[key] for r in rows)
+    return result
 
 
 def table(question):
@@ -69,17 +85,21 @@ def table(question):
         lines.append(
             row(label, f"{d:,}", f"{batch:,}", *map(_ratio, _by_backend(rows)))
         )
-    data = _data(question)
-    names = (
-        f"{r['backend']} {r['versions'][r['backend']]}" for r in data["runs"]
-    )
-    run = data["runs"][0]
-    return [
-        *lines,
-        "",
+    return [*lines, "", _source(question)]
+
+
+def _source(question):
+    runs = _data(question)["runs"]
+    names = []
+    for backend in BACKENDS:
+        ours = [r for r in runs if r["backend"] == backend]
+        if ours:
+            count = f" ({len(ours)} runs)" if len(ours) > 1 else ""
+            names.append(f"{backend} {ours[0]['versions'][backend]}{count}")
+    return (
         f"`python -m benchmarks --only {question}`, medians, float32, "
-        f"{run['date']}; {', '.join(names)}; {run['device']}.",
-    ]
+        f"{runs[-1]['date']}; {', '.join(names)}; {runs[0]['device']}."
+    )
 
 
 def roofline():
