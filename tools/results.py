@@ -49,7 +49,9 @@ TABLES = {
         q: partial(benchmark_tables.table, q)
         for q in benchmark_tables.QUESTIONS
     },
+    "epoch": partial(benchmark_tables.table, "mnist"),
     "classification": tutorial_tables.classification,
+    "convolutions": tutorial_tables.convolutions,
     "rates": tutorial_tables.rates,
     "autoencoder": tutorial_tables.autoencoder,
     "reconstructions": tutorial_tables.reconstructions,

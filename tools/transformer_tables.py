@@ -8,6 +8,9 @@ from cells import spread
 from cells import tutorial
 from cells import where
 
+# Backends whose steps and decoding are timed.
+SPEEDS = ("torch", "jax")
+
 
 def gpt():
     """The character GPT's variants, over their seeds."""
@@ -16,7 +19,7 @@ def gpt():
     speed: dict = {}
     for r in data["rows"]:
         if r["question"] == "speed":
-            speed.setdefault(r["variant"], []).append(r)
+            speed[r["variant"], r["backend"]] = r
         else:
             runs.setdefault(r["variant"], []).append(r)
     base = runs["Dense"]
@@ -29,8 +32,8 @@ def gpt():
         "of attention",
         "inference reads",
         "file, bytes",
-        "ms a step",
-        "characters/s",
+        *(f"ms a step, {b}" for b in SPEEDS),
+        *(f"characters/s, {b}" for b in SPEEDS),
     )
     for name, rows in runs.items():
         gap = _mean(rows, "loss") - _mean(base, "loss")
@@ -49,7 +52,11 @@ def gpt():
                         "file_bytes",
                     )
                 ),
-                *_speed(speed.get(name)),
+                *(
+                    _cell(speed.get((name, backend)), key)
+                    for key in ("step_ms", "characters_per_second")
+                    for backend in SPEEDS
+                ),
             )
         )
     return [
@@ -97,13 +104,8 @@ def vit():
     ]
 
 
-def _speed(found):
-    if found is None:
-        return "not measured", "not measured"
-    return (
-        f"{_mean(found, 'step_ms'):.0f}",
-        f"{_mean(found, 'characters_per_second'):.0f}",
-    )
+def _cell(found, key):
+    return "not measured" if found is None else f"{found[key]:.0f}"
 
 
 def _mean(rows, key):

@@ -52,6 +52,32 @@ def classification():
     ]
 
 
+def convolutions():
+    """Accuracy of each convolutional network, on each data set."""
+    data = tutorial("09_convolutions.json")
+    sets = list(dict.fromkeys(r["dataset"] for r in data["rows"]))
+    found: dict = {}
+    for r in data["rows"]:
+        found.setdefault(r["variant"], {})[r["dataset"]] = r
+    titles = [
+        title for name in sets for title in (f"{name}, %", "numbers", "s")
+    ]
+    lines = head("", *titles)
+    for variant, rows in found.items():
+        cells = []
+        for name in sets:
+            r = rows[name]
+            cells += [f"{100 * r['accuracy']:.2f}", f"{r['trainable']:,}"]
+            cells += [f"{r['seconds']:.0f}"]
+        lines.append(row(variant, *cells))
+    return [
+        *lines,
+        "",
+        f"`python tutorials/09_convolutions.py`, {data['epochs']} epochs, one "
+        f"seed; trained numbers; seconds of training; {where(data)}.",
+    ]
+
+
 def rates():
     """What the range test of the first tutorial suggests."""
     data = tutorial("01_classification.json")

@@ -276,5 +276,7 @@ if __name__ == "__main__":
 # * `depth=3` and a dense last layer buy back much of the rest, at a sixtieth of
 #   Dense's numbers; a learned low-rank path beside each projection most of it,
 #   at a fifteenth.
+# * Images with colours want convolutions: CIFAR-10 and a part of Tiny ImageNet
+#   are on [a page of their own](09_convolutions.md).
 # * It stays a trade of accuracy for numbers: the demonstration's table on the
 #   [results page](../results.md) has Dense beside PRP on three backends.

@@ -141,13 +141,18 @@ def compile_like_nanogpt(gpt):
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, STEPS - WARMUP, 0.1, warmup_target=RATE, warmup_steps=WARMUP
     )
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=0.1, beta_2=0.99, global_clipnorm=1.0
-    )
+    embeddings = [gpt.tokens.embeddings, gpt.positions.embeddings]
     vectors = [w for w in gpt.trainable_variables if len(w.shape) < 2]
-    optimizer.exclude_from_weight_decay(
-        [*vectors, gpt.tokens.embeddings, gpt.positions.embeddings]
+    kept = {w.path for w in (*vectors, *embeddings)}
+    decayed = any(w.path not in kept for w in gpt.trainable_variables)
+    # AdamW; on torch Keras fails where there is nothing to decay.
+    optimizer = keras.optimizers.Adam(
+        schedule,
+        beta_2=0.99,
+        weight_decay=0.1 if decayed else None,
+        global_clipnorm=1.0,
     )
+    optimizer.exclude_from_weight_decay([*vectors, *embeddings])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     compiled = keras.backend.backend() != "torch"
     gpt.compile(optimizer, loss, jit_compile=compiled)
@@ -257,9 +262,8 @@ def main():
     if options.sample:
         sample(text, options.sample)
         return
-    results = tutorial.Results(
-        "03_transformer", backend=keras.backend.backend(), steps=STEPS
-    )
+    results = tutorial.Results("03_transformer", steps=STEPS)
+    backend = keras.backend.backend()
     seeds = range(SEEDS) if options.seed is None else [options.seed]
     seeds = [] if options.speed else seeds
     variants = [options.only] if options.only else list(VARIANTS)
@@ -270,10 +274,14 @@ def main():
                 question="loss",
                 variant=variant,
                 seed=seed,
+                backend=backend,
             )
     for variant in variants if options.seed is None else []:
         results.row(
-            lambda v=variant: speed(text, v), question="speed", variant=variant
+            lambda v=variant: speed(text, v),
+            question="speed",
+            variant=variant,
+            backend=backend,
         )
 
 
