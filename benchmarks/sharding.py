@@ -31,6 +31,7 @@ def child(kind, size, dtype):
     import keras_randproj
     from keras_randproj.distribution import layout_map
 
+    keras_randproj.config.set_max_elements(size * size)
     mesh = distribution.DeviceMesh((1, DEVICES), ("batch", "model"))
     layouts = layout_map(mesh)
     layouts[r"dense/kernel"] = (None, "model")

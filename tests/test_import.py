@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import keras
+import pytest
 
 PROBE = """
 import json, sys
 import keras
+import pytest
 state = lambda: [keras.config.floatx(), keras.config.image_data_format(),
     keras.config.dtype_policy().name, keras.config.backend()]
 before, modules = state(), set(sys.modules)
@@ -46,3 +48,25 @@ def test_public_names():
     for name in ("PRPDense", "projections", "config"):
         assert hasattr(keras_randproj, name)
     assert keras_randproj.__version__
+
+
+LAYERS = """
+import sys
+import keras, keras_randproj as kr
+x = keras.ops.ones((2, 8))
+kr.PRPDense(4, depth=2, residual_rank=1)(x)
+kr.PRPDense(4, projection="hadamard", storage="seed")(x)
+kr.EUGenDense(4, num_features=3, modulation=True)(x)
+print("tensorflow" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "tensorflow", reason="it is imported there"
+)
+def test_building_layers_leaves_tensorflow_alone():
+    """Keras imports it to make configs, which takes seconds and 0.4 GiB."""
+    run = subprocess.run(
+        [sys.executable, "-c", LAYERS], capture_output=True, text=True
+    )
+    assert run.stdout.strip() == "False", run.stderr

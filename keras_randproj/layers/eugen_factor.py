@@ -76,25 +76,19 @@ class EUGenFactor(keras.layers.Layer):
                 name="kernel",
             )
             return
-        make = self._modulated if self.mode == "modulated" else self._frozen
-        self.blocks = [
-            make(projection)
-            for projection in _blocks(
-                self.template, self.seed, input_dim, self.units
-            )
-        ]
+        self.blocks = _blocks(
+            self.template, self.seed, input_dim, self.units, self.dtype_policy
+        )
+        if self.mode == "modulated":
+            self.blocks = [self._modulated(block) for block in self.blocks]
         for block in self.blocks:
             block.build(input_shape)
-
-    def _frozen(self, projection):
-        config = {**projection.get_config(), "dtype": self.dtype_policy}
-        return type(projection).from_config(config)
 
     def _modulated(self, projection):
         return PRPDense(
             projection.units,
             use_bias=False,
-            projection=self._frozen(projection),
+            projection=projection,
             lr_multiplier=self.lr_multiplier,
             dtype=self.dtype_policy,
             name=projection.name.replace("projection", "modulation"),
@@ -168,7 +162,7 @@ def matrix(found, seed, input_dim, units):
     return np.concatenate(parts, axis=1) / math.sqrt(input_dim)
 
 
-def _blocks(found, seed, input_dim, units):
+def _blocks(found, seed, input_dim, units, dtype=None):
     """The projections, unbuilt, that make up a factor."""
     orthogonal = issubclass(found.family, projections.Orthogonal)
     limit = input_dim if orthogonal else units
@@ -177,6 +171,7 @@ def _blocks(found, seed, input_dim, units):
             min(limit, units - start),
             derive_seed(seed, b),
             f"projection_{b}" if b else "projection",
+            dtype,
         )
         for b, start in enumerate(range(0, units, limit))
     ]

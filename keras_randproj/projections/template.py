@@ -8,8 +8,10 @@ from keras_randproj.projections import families
 class Template:
     """The recipe of a projection that layers complete, stage by stage.
 
-    It keeps a class and a config rather than a layer: Keras tracks, saves and
-    lists the layers that a layer holds, and a recipe is none of them.
+    Keras tracks, saves and lists the layers that a layer holds, and a recipe
+    is none of them: it hides the projection that it was made from. Configs are
+    made when they are asked for, as Keras imports TensorFlow, where that is
+    installed, to make one.
 
     Args:
         projection: A `Projection` without units.
@@ -19,7 +21,7 @@ class Template:
         self.family = type(projection)
         self.options = projection.options()
         self.seed = projection.seed
-        self._config = keras.saving.serialize_keras_object(projection)
+        self._projection = projection
 
     def complete(
         self,
@@ -43,23 +45,27 @@ class Template:
         Returns:
             A `Projection`, not built.
         """
-        config = dict(self._config["config"])
-        config.update(units=units, seed=seed, name=name)
-        if dtype is not None:
-            config["dtype"] = dtype
-        if storage != "dense":
-            config["storage"] = storage
-        if implementation is not None:
-            config["implementation"] = implementation
-        return self.family.from_config(config)
+        given = self._projection
+        return self.family.from_config(
+            {
+                **self.options,
+                "units": units,
+                "seed": seed,
+                "name": name,
+                "dtype": given.dtype_policy if dtype is None else dtype,
+                "storage": given.storage if storage == "dense" else storage,
+                "implementation": implementation or given.implementation,
+            }
+        )
 
     def serialize(self):
         """The family's name where that says it all, else a config."""
+        config = keras.saving.serialize_keras_object(self._projection)
         plain = families.get(self.family.family, **self.options)
         same = {**plain.get_config(), "name": None} == {
-            **self._config["config"],
+            **config["config"],
             "name": None,
         }
         if same and not self.options:
             return self.family.family
-        return self._config
+        return config

@@ -25,7 +25,7 @@ class TiledProjection(Projection):
         self.key: Any = None
         self.words: Any = None
         self.tiles: Any = None
-        self.bits: int | None = None
+        self.bits = 0
 
     def spec(self):
         """The family's `tiles.TileSpec`; the same object for equal options."""
@@ -90,7 +90,9 @@ class TiledProjection(Projection):
     def operand(self):
         rows, cols = self.matrix_shape
         if self.storage == "seed":
-            return kernels.SeededTiles(rows, cols, spec=self.tiles, key=self.key)
+            return kernels.SeededTiles(
+                rows, cols, spec=self.tiles, key=self.key
+            )
         if self.storage == "packed":
             return kernels.PackedMatrix(
                 rows,

@@ -11,6 +11,7 @@ if keras.backend.backend() != "torch":
 
 import torch
 
+
 def prp(projection, **options):
     return keras_randproj.PRPDense(5, projection=projection, seed=1, **options)
 
