@@ -259,6 +259,12 @@ if __name__ == "__main__":
 # <!-- results:autoencoder -->
 # <!-- /results:autoencoder -->
 #
+# **Tying pays.** With the encoder's matrices transposed in the decoder, the error
+# is a fifth lower than with matrices of its own, at equal numbers. Untied
+# models did not collapse to the mean image here, as a low-rank model of equal
+# numbers nearly does, but their digits can hardly be read. Dense, with 191
+# times the numbers, is far better than all.
+#
 # <!-- results:reconstructions -->
 # <!-- /results:reconstructions -->
 #
@@ -266,3 +272,7 @@ if __name__ == "__main__":
 #
 # <!-- results:denoising -->
 # <!-- /results:denoising -->
+#
+# Here PRP fails: what it returns is further from the clean image than the noisy
+# image is. With so few numbers it cannot tell clothes from noise; it is better
+# than the low-rank model only.

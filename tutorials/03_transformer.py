@@ -301,25 +301,27 @@ if __name__ == "__main__":
 # **Attention survives.** With three Hadamard projections in place of each of
 # its four matrices, attention trains a twenty-fifth of the numbers, has no
 # matrix in memory, and the loss rises by 0.03. One orthogonal matrix in each
-# place costs twice that; a residual of rank 8 buys about half of it back.
+# place costs twice that; a residual of rank 8 buys a third of it back.
 #
-# **Everything from a seed** works as well: an eleventh of the numbers for 0.15
-# in the loss, in one run.
+# **Everything from a seed** works as well: an eleventh of the numbers for about
+# 0.15 in the loss.
 #
-# **EUGen feed-forwards** in two of four blocks cost less than 0.02, in one run.
-# In three of four they take 40 % of all numbers away and cost 0.06, and 0.044
-# with features of order 2, half as many: a little more than the 0.04 that we
-# aimed at. Seeds differ more here than elsewhere.
+# **EUGen feed-forwards** in two of four blocks cost 0.02. In three of four they
+# take 40 % of all numbers away and cost 0.06, and 0.044 with features of order
+# 2, half as many: a little more than the 0.04 that we aimed at. Seeds differ
+# more here than elsewhere.
 #
-# **Speed.** No variant trains faster than Dense at this width: the target of
-# 1.25x for EUGen is missed. Steps were timed in two processes at a time, each
-# with one core and one thread (Dense in both; the mean is shown), after this
-# package's Hadamard transform had become faster; they vary by a tenth or more.
-# The EUGen rows are too slow: a fault in `EUGenDense`, removed since, had Keras
-# trace the model anew in each `train_on_batch`, though not in `fit`. They have
-# not been timed again.
-# The losses come from runs at several commits whose training is the same, and
-# one of which was repeated to the last digit, joined into one file.
+# **Speed.** On PyTorch a step with EUGens in three of four blocks takes 1.4
+# times less than Dense's, and one with PRP attention 1.3 times less: Keras runs
+# it eagerly there, and they compute less. On JAX, which compiles the step, they
+# take 1.2 to 1.3 times less and about the same. Hadamard stages are many small
+# operations at this width: they cost up to three times the time on PyTorch, and
+# a tenth to two thirds more on JAX, and decoding is slower with them.
+#
+# Steps were timed on a machine that did nothing else. The losses come from runs
+# at several commits whose training is the same, and one of which was repeated
+# to the last digit, joined into one file; some seeds of the last rows were
+# trained on JAX.
 #
 # A text that the smallest of these files wrote, trained on PyTorch and opened
 # on JAX, 72,576 numbers in all:
