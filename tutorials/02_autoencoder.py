@@ -259,8 +259,8 @@ if __name__ == "__main__":
 # <!-- results:autoencoder -->
 # <!-- /results:autoencoder -->
 #
-# **Tying pays.** With the encoder's matrices transposed in the decoder, the error
-# is a fifth lower than with matrices of its own, at equal numbers. Untied
+# **Tying pays.** With the encoder's matrices transposed in the decoder, the
+# error is a fifth lower than with matrices of its own, at equal numbers. Untied
 # models did not collapse to the mean image here, as a low-rank model of equal
 # numbers nearly does, but their digits can hardly be read. Dense, with 191
 # times the numbers, is far better than all.
