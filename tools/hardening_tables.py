@@ -1,5 +1,6 @@
-"""Tables of damaged files and of killed processes."""
+"""Tables of damaged files, killed processes and files of other backends."""
 
+from cells import BACKENDS
 from cells import NotRun
 from cells import benchmark
 from cells import head
@@ -44,6 +45,47 @@ def killed():
         f"{_where(data)}.",
     ]
     return lines
+
+
+def rounds():
+    """Files of random models, loaded on another backend."""
+    data = _run("rounds.json", "-m benchmarks.rounds")
+    lines = head(
+        "written on, loaded on",
+        "files",
+        "matrices",
+        "learned numbers",
+        "mismatches",
+        "largest difference of outputs",
+    )
+    for r in data["rows"]:
+        lines.append(
+            row(
+                f"{r['writer']}, {r['reader']}",
+                f"{r['loads']:,}",
+                f"{r['matrices']:,}",
+                f"{r['numbers']:,}",
+                sum(r["mismatches"].values()),
+                f"{r['largest_difference']:.1e}",
+            )
+        )
+    versions = ", ".join(
+        f"{name} {data['versions'][name]}" for name in ("keras", *BACKENDS)
+    )
+    machine = data["machine"]
+    lines += [
+        "",
+        f"`python -m benchmarks.rounds`, seed {data['seed']}, "
+        f"{data['rounds']:,} rounds, {data['date']}; {versions}; "
+        f"{machine['processor']}, {machine['cores']} cores. Models with "
+        + "; ".join(_counted(data["models"][k]) for k in data["models"])
+        + ".",
+    ]
+    return lines
+
+
+def _counted(counts):
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def _run(name, command):

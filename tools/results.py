@@ -81,6 +81,7 @@ TABLES = {
     "sharding": distribution_tables.sharding,
     "fuzz": hardening_tables.fuzz,
     "killed": hardening_tables.killed,
+    "rounds": hardening_tables.rounds,
     "export_sizes": export_tables.sizes,
 }
 

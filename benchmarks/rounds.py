@@ -1,0 +1,194 @@
+"""Random models, saved on one backend and loaded on the others.
+
+    python -m benchmarks.rounds --rounds 1000
+
+A round draws a model, gives it random seeds and learned numbers, saves it,
+verifies the file and loads it on the two other backends. A model is a
+function of the run's seed and its number: `--first 123 --rounds 1` does that
+one again.
+"""
+
+import argparse
+import collections
+import datetime
+import json
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.backend_process import BackendProcess
+from benchmarks.backend_process import serve
+
+BACKENDS = ("torch", "jax", "tensorflow")
+SUFFIXES = (".keras", ".keras", ".weights.h5")
+
+
+def worker():
+    """Serves the steps of a round, and where this process runs."""
+    from benchmarks import round_steps
+    from benchmarks.eugen_results import provenance
+
+    def about():
+        return {
+            **provenance(),
+            "kinds": round_steps.KINDS,
+            "tolerance": round_steps.TOLERANCE,
+        }
+
+    steps = (round_steps.describe, round_steps.write, round_steps.check)
+    steps = (*steps, round_steps.read, about)
+    serve({step.__name__: step for step in steps})
+
+
+def run(processes, seed, numbers, folder):
+    """Yields a dict a load.
+
+    Args:
+        processes: `BackendProcess` of each backend.
+        seed: Integer, the run's.
+        numbers: `range` of rounds.
+        folder: Path of a folder for files.
+    """
+    for number in numbers:
+        rng = random.Random(f"{seed} {number}")
+        writer = BACKENDS[number % len(BACKENDS)]
+        suffix = rng.choice(SUFFIXES)
+        path = str(folder / f"model{suffix}")
+        drawn, here, elsewhere = (rng.getrandbits(63) for _ in range(3))
+        model = processes[writer].ask("describe", drawn)
+        written = processes[writer].ask("write", path, model, here)
+        digests = written.pop("digests")
+        sound = processes[writer].ask("check", path, digests)
+        for reader in BACKENDS:
+            if reader == writer:
+                continue
+            read = processes[reader].ask(
+                "read", path, model, elsewhere, digests
+            )
+            if not sound:
+                read["mismatches"].insert(0, "verify")
+            yield {
+                "round": number,
+                "model": model,
+                "suffix": suffix,
+                "writer": writer,
+                "reader": reader,
+                "matrices": len(digests),
+                **written,
+                **read,
+            }
+
+
+def summary(lines, kinds):
+    """A row for each pair of backends, and every failure in full."""
+    rows = []
+    for writer in BACKENDS:
+        for reader in BACKENDS:
+            pair = [
+                line
+                for line in lines
+                if (line["writer"], line["reader"]) == (writer, reader)
+            ]
+            if pair:
+                rows.append(_row(writer, reader, pair, kinds))
+    models = {line["round"]: line for line in lines}.values()
+    return {
+        "rounds": len(models),
+        "loads": len(lines),
+        "mismatches": sum(bool(line["mismatches"]) for line in lines),
+        "models": _counts(models),
+        "files": dict(collections.Counter(x["suffix"] for x in models)),
+        "rows": rows,
+        "failures": [line for line in lines if line["mismatches"]],
+    }
+
+
+def _row(writer, reader, lines, kinds):
+    found = collections.Counter(
+        kind for line in lines for kind in line["mismatches"]
+    )
+    differences = [line["difference"] for line in lines]
+    return {
+        "writer": writer,
+        "reader": reader,
+        "loads": len(lines),
+        "matrices": sum(line["matrices"] for line in lines),
+        "numbers": sum(line["numbers"] for line in lines),
+        "mismatches": {kind: found[kind] for kind in kinds},
+        "largest_difference": max(filter(None, differences), default=0.0),
+    }
+
+
+def _counts(lines):
+    """How many models hold a layer, a family and a storage."""
+    counts: dict = {
+        "layer": collections.Counter(),
+        "family": collections.Counter(),
+        "storage": collections.Counter(),
+    }
+    for line in lines:
+        named: dict = {key: set() for key in counts}
+        _collect(line["model"], named)
+        for key, values in named.items():
+            counts[key].update(values)
+    return {key: dict(sorted(count.items())) for key, count in counts.items()}
+
+
+def _collect(part, named):
+    if isinstance(part, list):
+        for each in part:
+            _collect(each, named)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            key = "layer" if key == "kind" else key
+            if key in named:
+                named[key].add(value)
+            _collect(value, named)
+        if "decoder" in part:
+            named["layer"].add("PRPDense, transposed")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--worker", action="store_true")
+    options = parser.parse_args()
+    if options.worker:
+        worker()
+        return
+    start = time.perf_counter()
+    processes = {b: BackendProcess(b, "benchmarks.rounds") for b in BACKENDS}
+    about = processes["torch"].ask("about")
+    lines = []
+    numbers = range(options.first, options.first + options.rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        for line in run(processes, options.seed, numbers, Path(folder)):
+            lines.append(line)
+            if line["mismatches"]:
+                print(line, flush=True)
+            if len(lines) % 100 == 0:
+                print(f"{len(lines)} loads", file=sys.stderr, flush=True)
+    for process in processes.values():
+        process.close()
+    result = {
+        "seed": options.seed,
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(time.perf_counter() - start),
+        "tolerance": about["tolerance"],
+        "machine": about["machine"],
+        "versions": about["versions"],
+        **summary(lines, about["kinds"]),
+    }
+    print(f"{result['rounds']} rounds, {result['mismatches']} mismatches")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    sys.exit(bool(result["mismatches"]))
+
+
+if __name__ == "__main__":
+    main()
