@@ -128,7 +128,7 @@ def _bits(array):
 
 
 def _outputs(model, x):
-    return np.asarray(model.predict_on_batch(x))
+    return keras.ops.convert_to_numpy(model(x, training=False))
 
 
 def _difference(found, wanted):
