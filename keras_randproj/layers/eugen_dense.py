@@ -1,7 +1,5 @@
 """The dense layer whose hidden part is random features."""
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import activations
@@ -14,6 +12,7 @@ from keras_randproj import config as settings
 from keras_randproj.arguments import positive_integer
 from keras_randproj.layers.eugen_estimator import unbiased_head
 from keras_randproj.layers.eugen_features import EUGenFeatures
+from keras_randproj.layers.eugen_head import EUGenHead
 from keras_randproj.stores import check_sizes
 
 
@@ -111,6 +110,28 @@ class EUGenDense(keras.layers.Layer):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        # Before the features: its weights come first, as they do in files.
+        self.head = EUGenHead(
+            self.units,
+            activation=self.activation,
+            use_bias=self.use_bias,
+            kernel_initializer=self.kernel_initializer,
+            bias_initializer=self.bias_initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            dtype=self.dtype_policy,
+            name="head",
+        )
         self.features = EUGenFeatures(
             num_features,
             order=order,
@@ -125,16 +146,6 @@ class EUGenDense(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="features",
         )
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel: Any = None
-        self.bias: Any = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
@@ -214,32 +225,25 @@ class EUGenDense(keras.layers.Layer):
         """The layer's seed, of which those of its matrices are functions."""
         return self.features.seed
 
+    @property
+    def kernel(self):
+        """The head's matrix, `(order * num_features, units)`."""
+        return self.head.kernel
+
+    @property
+    def bias(self):
+        """The head's bias, or `None`."""
+        return self.head.bias
+
     def build(self, input_shape):
         self.features.build(input_shape)
         width = self.features.order * self.features.num_features
         settings.check_elements((width, self.units), f"Layer '{self.name}'")
-        self.kernel = self.add_weight(
-            (width, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        self.head.build((None, width))
         self.input_spec = self.features.input_spec
 
     def call(self, inputs):
-        y = ops.matmul(self.features.compute(inputs), self.kernel)
-        if self.bias is not None:
-            y = y + self.bias
-        return y if self.activation is None else self.activation(y)
+        return self.head.compute(self.features.compute(inputs))
 
     def dense_equivalent(self):
         """Numbers that `keras.layers.Dense` would train in its place."""
@@ -249,9 +253,28 @@ class EUGenDense(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
+    def save_own_variables(self, store):
+        if self.built:
+            self.head.save_into(store)
+
     def load_own_variables(self, store):
         check_sizes(store, f"Layer '{self.path}'")
-        super().load_own_variables(store)
+        if self.built:
+            self.head.load_from(store)
+
+    def get_build_config(self):
+        config = super().get_build_config()
+        if config and self.head.quantization_mode is not None:
+            policy = keras.dtype_policies.serialize(self.head.dtype_policy)
+            config["head_dtype"] = policy
+        return config
+
+    def build_from_config(self, config):
+        config = dict(config)
+        policy = config.pop("head_dtype", None)
+        if policy is not None:
+            self.head.dtype_policy = keras.dtype_policies.get(policy)
+        super().build_from_config(config)
 
     def get_config(self):
         config = self.features.get_config()
