@@ -5,19 +5,21 @@ import numpy as np
 from keras import activations
 from keras import constraints
 from keras import initializers
-from keras import ops
 from keras import regularizers
 
 from keras_randproj import config as settings
 from keras_randproj.arguments import positive_integer
+from keras_randproj.arguments import resolve_seed
+from keras_randproj.layers.dense_holder import DenseHolder
 from keras_randproj.layers.eugen_estimator import unbiased_head
 from keras_randproj.layers.eugen_features import EUGenFeatures
 from keras_randproj.layers.eugen_head import EUGenHead
+from keras_randproj.layers.kernel_and_bias import kernel_and_bias
 from keras_randproj.stores import check_sizes
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
-class EUGenDense(keras.layers.Layer):
+class EUGenDense(DenseHolder):
     """A layer `f(W x)` as a linear head on random features of x.
 
     Computes `activation(features(x) @ kernel + bias)` with
@@ -110,6 +112,8 @@ class EUGenDense(keras.layers.Layer):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("units", units)
+        # Drawn before the seed of an initializer, whatever is made first.
+        seed = resolve_seed(seed)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -118,7 +122,8 @@ class EUGenDense(keras.layers.Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        # Before the features: its weights come first, as they do in files.
+        # Before the features: its weights come first, as an optimizer's file
+        # counts them.
         self.head = EUGenHead(
             self.units,
             activation=self.activation,
@@ -130,7 +135,7 @@ class EUGenDense(keras.layers.Layer):
             kernel_constraint=self.kernel_constraint,
             bias_constraint=self.bias_constraint,
             dtype=self.dtype_policy,
-            name="head",
+            name="eugen_head",
         )
         self.features = EUGenFeatures(
             num_features,
@@ -194,7 +199,12 @@ class EUGenDense(keras.layers.Layer):
         >>> eugen(keras.ops.ones((1, 32))).shape
         (1, 8)
         """
-        kernel, bias = _kernel_and_bias(dense)
+        if not isinstance(dense, keras.layers.Dense) or not dense.built:
+            raise ValueError(
+                "`dense` must be a built `keras.layers.Dense`. "
+                f"Received: {dense}"
+            )
+        kernel, bias = kernel_and_bias(dense)
         fixed = {"norm_feature", "feature_activation", "use_bias", "units"}
         if fixed & set(kwargs):
             raise ValueError(
@@ -228,12 +238,12 @@ class EUGenDense(keras.layers.Layer):
     @property
     def kernel(self):
         """The head's matrix, `(order * num_features, units)`."""
-        return self.head.kernel
+        return self.head.kernel if self.built else None
 
     @property
     def bias(self):
         """The head's bias, or `None`."""
-        return self.head.bias
+        return self.head.bias if self.built else None
 
     def build(self, input_shape):
         self.features.build(input_shape)
@@ -254,27 +264,11 @@ class EUGenDense(keras.layers.Layer):
         return (*input_shape[:-1], self.units)
 
     def save_own_variables(self, store):
-        if self.built:
-            self.head.save_into(store)
+        self.head.save_into(store)
 
     def load_own_variables(self, store):
         check_sizes(store, f"Layer '{self.path}'")
-        if self.built:
-            self.head.load_from(store)
-
-    def get_build_config(self):
-        config = super().get_build_config()
-        if config and self.head.quantization_mode is not None:
-            policy = keras.dtype_policies.serialize(self.head.dtype_policy)
-            config["head_dtype"] = policy
-        return config
-
-    def build_from_config(self, config):
-        config = dict(config)
-        policy = config.pop("head_dtype", None)
-        if policy is not None:
-            self.head.dtype_policy = keras.dtype_policies.get(policy)
-        super().build_from_config(config)
+        self.head.load_from(store)
 
     def get_config(self):
         config = self.features.get_config()
@@ -297,17 +291,6 @@ class EUGenDense(keras.layers.Layer):
                 name = f"{kind}_{part}"
                 config[name] = module.serialize(getattr(self, name))
         return {**super().get_config(), **config}
-
-
-def _kernel_and_bias(dense):
-    if not isinstance(dense, keras.layers.Dense) or not dense.built:
-        raise ValueError(
-            f"`dense` must be a built `keras.layers.Dense`. Received: {dense}"
-        )
-    kernel = ops.convert_to_numpy(dense.kernel).astype("float64")
-    if dense.bias is None:
-        return kernel, np.zeros(dense.units)
-    return kernel, ops.convert_to_numpy(dense.bias).astype("float64")
 
 
 def _fitted(activation, order, kernel, bias):

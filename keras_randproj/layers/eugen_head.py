@@ -23,11 +23,17 @@ class EUGenHead(keras.layers.Dense):
 
     def compute(self, inputs):
         """The outputs, inside another layer's call."""
-        if self.quantization_mode is not None:
-            return self.quantized_call(inputs)
-        return self.call(inputs)
+        if self.quantization_mode is None:
+            return self.call(inputs)
+        return self.quantized_call(inputs)
 
     def quantize(self, mode=None, type_check=True, config=None):
+        # Other modes calibrate or train in a call of the layer's own.
+        if mode not in ("int8", "int4"):
+            raise NotImplementedError(
+                f"Layer '{self.path}' is left as it is: the head of a EUGen "
+                f"can be quantised to 'int8' and 'int4'. Received: mode={mode}"
+            )
         # Keras does not quantise subclasses of Dense unless it is told to.
         super().quantize(mode, type_check=False, config=config)
 
