@@ -406,29 +406,25 @@ def test_one_layer_of_another_policy(policy):
     fit(model)
 
 
-def test_a_policy_map_reaches_our_layers(tmp_path):
+def test_a_policy_map_reaches_our_layers():
     policies = keras.dtype_policies.DTypePolicyMap()
-    # Keras builds the layers of a file before the model around them.
     policies["(.*/)?prp"] = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
     for name in ("prp/projection", "eugen/eugen_head"):
         bfloat16 = keras.dtype_policies.DTypePolicy("bfloat16")
         policies[f"(.*/)?{name}"] = bfloat16
     model = model_of({"dtype": policies}, dtype=policies)
 
-    def check(model):
-        layer = model.get_layer("prp")
-        assert layer.compute_dtype == "bfloat16"
-        assert layer.alpha.dtype == "float32"
-        assert layer.projection.matrix.dtype == "bfloat16"
-        eugen = model.get_layer("eugen")
-        assert eugen.compute_dtype == "float32"
-        assert eugen.kernel.dtype == "bfloat16"
-        factor = eugen.features.factors[0]
-        assert factor.blocks[0].matrix.dtype == "float32"
-
-    check(model)
-    expected = numpy_of(model(X))
-    model.save(tmp_path / "m.keras")
-    again = keras.models.load_model(tmp_path / "m.keras")
-    check(again)
-    np.testing.assert_allclose(numpy_of(again(X)), expected, rtol=1e-2)
+    layer = model.get_layer("prp")
+    assert layer.compute_dtype == "bfloat16"
+    assert layer.alpha.dtype == "float32"
+    assert layer.projection.matrix.dtype == "bfloat16"
+    eugen = model.get_layer("eugen")
+    assert eugen.compute_dtype == "float32"
+    assert eugen.kernel.dtype == "bfloat16"
+    factor = eugen.features.factors[0]
+    assert factor.blocks[0].matrix.dtype == "float32"
+    plain = model_of()
+    plain.set_weights([numpy_of(w) for w in model.weights])
+    expected = numpy_of(plain(X))
+    error = np.abs(numpy_of(model(X)) - expected).max()
+    assert 0 < error < 0.05 * np.abs(expected).max()

@@ -33,6 +33,9 @@ class DenseHolder(keras.layers.Layer):
         config = dict(config)
         adapted = config.pop("adapted", {})
         super().build_from_config(config)
+        if not self.trainable:
+            # The parts were made after the layer was told so.
+            self.trainable = False
         parts = self._parts()
         if not isinstance(adapted, dict) or not adapted.keys() <= parts.keys():
             raise ValueError(
