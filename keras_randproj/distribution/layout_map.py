@@ -10,7 +10,7 @@ FAMILIES = "gaussian|rademacher|sparse_ternary|orthogonal"
 SECOND = "attention_output|feed_forward/output"
 ROWS = (
     rf"(?:{SECOND})/projection/matrix",
-    rf"(?:{SECOND}|eu_gen_dense(?:_\d+)?)/kernel",
+    rf"(?:{SECOND}|eugen_head)/kernel",
 )
 COLUMNS = (
     r"(?<!attention_output/)(?<!feed_forward/output/)projection/matrix",

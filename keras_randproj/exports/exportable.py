@@ -5,6 +5,7 @@ import functools
 
 import keras
 
+from keras_randproj import torch_parameters
 from keras_randproj.exports import portable
 from keras_randproj.projections.projection import Projection
 from keras_randproj.projections.tiled import TiledProjection
@@ -46,7 +47,7 @@ def exportable(model, export_projection):
                 f"Received: export_projection={export_projection!r}"
             )
     with contextlib.ExitStack() as undo:
-        undo.callback(_list_parameters_again, layers)
+        undo.callback(torch_parameters.list_again, layers)
         for projection in tiled:
             undo.enter_context(_kept_as(projection, storage))
         for projection in found:
@@ -54,7 +55,7 @@ def exportable(model, export_projection):
                 portable.modulate, projection
             )
             undo.callback(delattr, projection, "modulate")
-        _list_parameters_again(layers)
+        torch_parameters.list_again(layers)
         yield
 
 
@@ -84,10 +85,3 @@ def _hold(projection, storage, held):
     projection.storage = storage
     for name, weight in held.items():
         setattr(projection, name, weight)
-
-
-def _list_parameters_again(layers):
-    """PyTorch modules keep a list of parameters, made when it is missing."""
-    for layer in layers:
-        if hasattr(layer, "_torch_params"):
-            del layer._torch_params

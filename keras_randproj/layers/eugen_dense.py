@@ -1,24 +1,25 @@
 """The dense layer whose hidden part is random features."""
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import activations
 from keras import constraints
 from keras import initializers
-from keras import ops
 from keras import regularizers
 
 from keras_randproj import config as settings
 from keras_randproj.arguments import positive_integer
+from keras_randproj.arguments import resolve_seed
+from keras_randproj.layers.dense_holder import DenseHolder
 from keras_randproj.layers.eugen_estimator import unbiased_head
 from keras_randproj.layers.eugen_features import EUGenFeatures
+from keras_randproj.layers.eugen_head import EUGenHead
+from keras_randproj.layers.kernel_and_bias import kernel_and_bias
 from keras_randproj.stores import check_sizes
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
-class EUGenDense(keras.layers.Layer):
+class EUGenDense(DenseHolder):
     """A layer `f(W x)` as a linear head on random features of x.
 
     Computes `activation(features(x) @ kernel + bias)` with
@@ -111,6 +112,31 @@ class EUGenDense(keras.layers.Layer):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("units", units)
+        # Drawn before the seed of an initializer, whatever is made first.
+        seed = resolve_seed(seed)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        # Before the features: its weights come first, as an optimizer's file
+        # counts them.
+        self.head = EUGenHead(
+            self.units,
+            activation=self.activation,
+            use_bias=self.use_bias,
+            kernel_initializer=self.kernel_initializer,
+            bias_initializer=self.bias_initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            dtype=self.dtype_policy,
+            name="eugen_head",
+        )
         self.features = EUGenFeatures(
             num_features,
             order=order,
@@ -125,16 +151,6 @@ class EUGenDense(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="features",
         )
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel: Any = None
-        self.bias: Any = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
@@ -183,7 +199,12 @@ class EUGenDense(keras.layers.Layer):
         >>> eugen(keras.ops.ones((1, 32))).shape
         (1, 8)
         """
-        kernel, bias = _kernel_and_bias(dense)
+        if not isinstance(dense, keras.layers.Dense) or not dense.built:
+            raise ValueError(
+                "`dense` must be a built `keras.layers.Dense`. "
+                f"Received: {dense}"
+            )
+        kernel, bias = kernel_and_bias(dense)
         fixed = {"norm_feature", "feature_activation", "use_bias", "units"}
         if fixed & set(kwargs):
             raise ValueError(
@@ -214,32 +235,25 @@ class EUGenDense(keras.layers.Layer):
         """The layer's seed, of which those of its matrices are functions."""
         return self.features.seed
 
+    @property
+    def kernel(self):
+        """The head's matrix, `(order * num_features, units)`."""
+        return self.head.kernel if self.built else None
+
+    @property
+    def bias(self):
+        """The head's bias, or `None`."""
+        return self.head.bias if self.built else None
+
     def build(self, input_shape):
         self.features.build(input_shape)
         width = self.features.order * self.features.num_features
         settings.check_elements((width, self.units), f"Layer '{self.name}'")
-        self.kernel = self.add_weight(
-            (width, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+        self.head.build((None, width))
         self.input_spec = self.features.input_spec
 
     def call(self, inputs):
-        y = ops.matmul(self.features.compute(inputs), self.kernel)
-        if self.bias is not None:
-            y = y + self.bias
-        return y if self.activation is None else self.activation(y)
+        return self.head.compute(self.features.compute(inputs))
 
     def dense_equivalent(self):
         """Numbers that `keras.layers.Dense` would train in its place."""
@@ -249,9 +263,12 @@ class EUGenDense(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
+    def save_own_variables(self, store):
+        self.head.save_into(store)
+
     def load_own_variables(self, store):
         check_sizes(store, f"Layer '{self.path}'")
-        super().load_own_variables(store)
+        self.head.load_from(store)
 
     def get_config(self):
         config = self.features.get_config()
@@ -274,17 +291,6 @@ class EUGenDense(keras.layers.Layer):
                 name = f"{kind}_{part}"
                 config[name] = module.serialize(getattr(self, name))
         return {**super().get_config(), **config}
-
-
-def _kernel_and_bias(dense):
-    if not isinstance(dense, keras.layers.Dense) or not dense.built:
-        raise ValueError(
-            f"`dense` must be a built `keras.layers.Dense`. Received: {dense}"
-        )
-    kernel = ops.convert_to_numpy(dense.kernel).astype("float64")
-    if dense.bias is None:
-        return kernel, np.zeros(dense.units)
-    return kernel, ops.convert_to_numpy(dense.bias).astype("float64")
 
 
 def _fitted(activation, order, kernel, bias):

@@ -108,6 +108,13 @@ class EUGenFactor(keras.layers.Layer):
         outputs = [block.call(inputs) for block in self.blocks]
         return outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, -1)
 
+    def quantize(self, mode=None, type_check=True, config=None):
+        raise NotImplementedError(
+            f"Layer '{self.path}' is left as it is: features are products, in "
+            "which its rounding errors would multiply. The head of the EUGen "
+            f"is quantised. Received: mode={mode}"
+        )
+
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 

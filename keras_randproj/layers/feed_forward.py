@@ -9,6 +9,7 @@ from keras_randproj import config as settings
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
+from keras_randproj.layers.dense_holder import DenseHolder
 from keras_randproj.layers.eugen_dense import EUGenDense
 from keras_randproj.layers.prp_dense import PRPDense
 from keras_randproj.random import derive_seed
@@ -19,7 +20,7 @@ ROLES = ("intermediate", "output", "gate")
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
-class FeedForward(keras.layers.Layer):
+class FeedForward(DenseHolder):
     """`output(activation(intermediate(x)))`, or one EUGen in its place.
 
     With `gated=True`, `output(activation(gate(x)) * intermediate(x))`

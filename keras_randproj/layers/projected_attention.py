@@ -12,9 +12,10 @@ from keras_randproj.arguments import positive_integer
 from keras_randproj.layers import attention_cache
 from keras_randproj.layers.attention_layout import AttentionLayout
 from keras_randproj.layers.attention_mask import AttentionMask
+from keras_randproj.layers.dense_holder import DenseHolder
 
 
-class ProjectedAttention(keras.layers.Layer):
+class ProjectedAttention(DenseHolder):
     """What `keras.layers.MultiHeadAttention` does between its projections.
 
     A subclass says in `make_projection` what projects. Arguments, masks and

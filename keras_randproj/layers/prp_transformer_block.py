@@ -9,6 +9,7 @@ from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.layers.dense_attention import DenseAttention
+from keras_randproj.layers.dense_holder import DenseHolder
 from keras_randproj.layers.feed_forward import KINDS
 from keras_randproj.layers.feed_forward import FeedForward
 from keras_randproj.layers.prp_multi_head_attention import PRPMultiHeadAttention
@@ -25,7 +26,7 @@ NORMALIZATIONS = {
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
-class PRPTransformerBlock(keras.layers.Layer):
+class PRPTransformerBlock(DenseHolder):
     """Self-attention and a feed-forward, each with a residual connection.
 
     With `norm_first`, `x + attention(norm(x))` and then `x +

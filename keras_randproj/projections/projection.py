@@ -228,6 +228,14 @@ class Projection(keras.layers.Layer):
             self.tie = f"{random.getrandbits(64):016x}"
             holders[self.tie] = self
 
+    def quantize(self, mode=None, type_check=True, config=None):
+        raise NotImplementedError(
+            f"Layer '{self.path}' is left as it is: it has no trained matrix "
+            "to quantise. P is a function of its seed, and "
+            "`storage='packed'`, `storage='seed'` and the hadamard family hold "
+            f"it in less memory. Received: mode={mode}"
+        )
+
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_randproj.layers.eugen_head import EUGenHead
 from keras_randproj.transfer.attention import is_attention
 from keras_randproj.transfer.cost import multiplications
 from keras_randproj.transfer.dense_view import Unsuitable
@@ -140,7 +141,7 @@ def conversion(model, rules, verbose=1):
 
 def _replacement(layer, rules, done):
     maker = rules.find(layer)
-    if maker is None or isinstance(layer, keras.Model):
+    if maker is None or isinstance(layer, (keras.Model, EUGenHead)):
         return None
     if is_attention(layer):
         return _attention_replacement(layer, maker, done)

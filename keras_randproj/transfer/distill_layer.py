@@ -171,6 +171,12 @@ def _check_arguments(eugen, ridge, validation_split):
             "`eugen` must have no output activation: its features stand in "
             f"for the teacher's. Received: activation={eugen.activation}"
         )
+    if eugen.head.quantization_mode is not None or eugen.head.lora_enabled:
+        raise ValueError(
+            f"`eugen` must have a plain head, which is replaced. Received: "
+            f"quantization_mode={eugen.head.quantization_mode!r}, "
+            f"lora_rank={eugen.head.lora_rank}"
+        )
     if ridge != "auto" and not (np.isreal(ridge) and 0 <= ridge < np.inf):
         raise ValueError(
             "`ridge` must be 'auto' or a non-negative number. "

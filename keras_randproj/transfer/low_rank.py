@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_randproj.layers.kernel_and_bias import kernel_and_bias
+
 
 class LowRank:
     """A dense layer with its kernel cut to a rank by the SVD.
@@ -16,13 +18,10 @@ class LowRank:
     def __init__(self, dense, rank):
         self.rank = rank
         self.activation = dense.activation
-        kernel = ops.convert_to_numpy(dense.kernel).astype("float64")
+        kernel, self.bias = kernel_and_bias(dense)
         left, values, right = np.linalg.svd(kernel, full_matrices=False)
         self.left = left[:, :rank] * values[:rank]
         self.right = right[:rank]
-        self.bias = 0.0
-        if dense.bias is not None:
-            self.bias = ops.convert_to_numpy(dense.bias).astype("float64")
         # Squared errors and squared norms of training and held-out rows.
         self.errors = [0.0, 0.0]
         self.norms = [0.0, 0.0]
@@ -32,10 +31,12 @@ class LowRank:
         """The baseline with no more numbers than `parameters`.
 
         Returns:
-            A `LowRank`, or `None` where the teacher is no dense layer or not
-            even rank 1 is that small.
+            A `LowRank`, or `None` where the teacher is no dense layer, is
+            quantised, or not even rank 1 is that small.
         """
         if not isinstance(teacher, keras.layers.Dense):
+            return None
+        if teacher.quantization_mode is not None:
             return None
         input_dim, units = teacher.kernel.shape
         spare = parameters - (units if teacher.use_bias else 0)

@@ -1,10 +1,9 @@
 """Folds the linear layer that follows a EUGen into its head."""
 
 import keras
-import numpy as np
-from keras import ops
 
 from keras_randproj.layers import EUGenDense
+from keras_randproj.layers.kernel_and_bias import kernel_and_bias
 
 
 def merge(eugen, *following):
@@ -48,8 +47,8 @@ def merge(eugen, *following):
     merged = EUGenDense.from_config(config)
     merged.build((None, eugen.features.input_spec.axes[-1]))
     merged.features.set_weights(eugen.features.get_weights())
-    kernel, bias = _arrays(eugen)
-    next_kernel, next_bias = _arrays(dense)
+    kernel, bias = kernel_and_bias(eugen)
+    next_kernel, next_bias = kernel_and_bias(dense)
     merged.kernel.assign(kernel @ next_kernel)
     if merged.bias is not None:
         merged.bias.assign(bias @ next_kernel + next_bias)
@@ -84,10 +83,3 @@ def _check(eugen, following):
             f"'{dense.name}' must be built for the {eugen.units} outputs of "
             f"'{eugen.name}'. Received: built={dense.built}"
         )
-
-
-def _arrays(layer):
-    kernel = ops.convert_to_numpy(layer.kernel).astype("float64")
-    if layer.bias is None:
-        return kernel, np.zeros(kernel.shape[1])
-    return kernel, ops.convert_to_numpy(layer.bias).astype("float64")

@@ -4,6 +4,8 @@ import contextlib
 
 import keras
 
+from keras_randproj import torch_parameters
+
 # Where Keras and torch list what attributes already hold.
 BOOKKEEPING = ("_layers", "_modules", "_torch_params")
 
@@ -30,10 +32,7 @@ class Rebuilder:
     def rebuild(self, model):
         """A copy of a model with the replacements in it."""
         new = self._visit(model)
-        for owner in self.owners:
-            if hasattr(owner, "_torch_params"):
-                # Made again, with the new layers, when it is next used.
-                del owner._torch_params
+        torch_parameters.list_again(self.owners)
         return new
 
     def _visit(self, layer):

@@ -4,6 +4,7 @@ import importlib.util
 import json
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -71,6 +72,26 @@ def test_a_file_loads_to_what_it_was(path, expected):
         rtol=0,
         atol=tolerance * np.abs(wanted).max(),
     )
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if ".h5" in p.id])
+def test_weights_are_written_as_they_were(path, tmp_path):
+    _, model = load(path)
+    model.save_weights(tmp_path / "again.weights.h5")
+    assert layout(tmp_path / "again.weights.h5") == layout(path)
+
+
+def layout(path):
+    """Shapes and types of the arrays of a file, by name."""
+    found = {}
+
+    def note(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[name] = item.shape, item.dtype
+
+    with h5py.File(path) as file:
+        file.visititems(note)
+    return found
 
 
 def test_every_model_of_a_release_is_there():

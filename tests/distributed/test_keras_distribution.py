@@ -195,7 +195,7 @@ def test_every_matrix_has_a_layout_and_vectors_have_none():
     for weight in [*model.weights, *models.mlp().weights]:
         layout = layouts[weight.path]
         matrix = weight.name == "matrix" or weight.name == "kernel"
-        if "head/kernel" in weight.path:
+        if weight.path.endswith("/head/kernel"):
             matrix = False
         assert (layout is not None) == matrix, weight.path
     second = "prp_transformer_block/attention/attention_output/projection"

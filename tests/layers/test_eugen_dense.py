@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 
@@ -285,6 +286,35 @@ def test_other_backends_read_the_file(tmp_path, rng):
         found = json.loads(done.stdout.strip().splitlines()[-1])
         difference = np.abs(np.array(found) - expected).max()
         assert difference < 1e-3 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_the_head_is_the_layers_own(use_bias):
+    layer = EUGenDense(4, 8, use_bias=use_bias, trainable_projection=True)
+    assert layer.kernel is None
+    assert layer.bias is None
+    layer.build((None, 6))
+    assert layer.kernel is layer.head.kernel
+    assert layer.bias is layer.head.bias
+    assert (layer.bias is not None) == use_bias
+    # Files of optimizers count on the order.
+    names = [w.path.removeprefix(f"{layer.path}/") for w in layer.weights]
+    head = ["eugen_head/kernel", "eugen_head/bias"][: 1 + use_bias]
+    factors = [f"features/factor_{k}/kernel" for k in (0, 1)]
+    assert names == [*head, *factors]
+
+
+def test_what_is_drawn_is_drawn_in_one_order():
+    keras.utils.set_random_seed(3)
+    seed = random.getrandbits(64)
+    initializer = keras.initializers.GlorotUniform()
+    keras.utils.set_random_seed(3)
+    layer = EUGenDense(4, 8)
+    layer.build((None, 6))
+    assert layer.seed == seed
+    np.testing.assert_array_equal(
+        numpy_of(layer.kernel), numpy_of(initializer((16, 4)))
+    )
 
 
 def test_seed_none_is_resolved_and_kept():
