@@ -33,7 +33,7 @@ class DenseHolder(keras.layers.Layer):
         config = dict(config)
         adapted = config.pop("adapted", {})
         super().build_from_config(config)
-        if not self.trainable:
+        if not self.trainable:  # type: ignore[has-type]
             # The parts were made after the layer was told so.
             self.trainable = False
         parts = self._parts()
