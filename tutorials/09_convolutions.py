@@ -60,8 +60,6 @@ DEEP = {"projection": "hadamard", "depth": 3}
 VARIANTS = {
     "Dense": (conv, dense),
     "head: PRP": (conv, prp(**DEEP)),
-    "head: PRP, rank 4": (conv, prp(**DEEP, residual_rank=4)),
-    "mixing: PRP": (prp(**DEEP), dense),
     "both: PRP": (prp(**DEEP), prp(**DEEP)),
     "both: PRP, rank 4": (
         prp(**DEEP, residual_rank=4),
@@ -80,7 +78,8 @@ def network(shape, classes, mix, wide):
         layers += [
             mix(units, k),
             keras.layers.DepthwiseConv2D(3, padding="same"),
-            keras.layers.BatchNormalization(),
+            # A few hundred steps are too few for the default's means.
+            keras.layers.BatchNormalization(momentum=0.9),
             keras.layers.ReLU(),
             keras.layers.MaxPooling2D(2, padding="same"),
         ]
