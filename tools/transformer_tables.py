@@ -96,6 +96,10 @@ def vit():
                 speeds.get(r["variant"], "not measured"),
             )
         )
+    trained = {r["variant"] for r in data["rows"] if "accuracy" in r}
+    for name, found in speeds.items():
+        if name not in trained:
+            lines.append(row(name, "not trained", "-", "-", "-", found))
     return [
         *lines,
         "",
