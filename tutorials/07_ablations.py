@@ -180,7 +180,9 @@ DEPTH = {
 #
 # **Verdict: Hadamard serves as well, and a second stage pays.** One Hadamard
 # stage is about as good as a gaussian matrix of the first table; two in a row
-# gain far more than another family does, at less than twice the numbers.
+# gain far more than another family does, at less than twice the numbers, and a
+# third stage two points more. Three gaussian stages, which hold matrices, are
+# no better.
 #
 # ## The distribution of the entries
 
@@ -329,7 +331,11 @@ def stood_in(name, seed):
 # <!-- results:ablation_activation -->
 # <!-- /results:ablation_activation -->
 #
-# No verdict before all of it is run.
+# **Verdict: the activation hardly matters, the layer does.** The polynomial's
+# error for tanh is six times that for the sigmoid, and still the distilled
+# classifiers are within a point of each other. What they lose, ten points, is
+# lost to the few random features of the pixels. (A classifier with a sigmoid is
+# the least accurate before, and so loses least.)
 #
 # ## Other architectures
 #
@@ -517,10 +523,16 @@ def graphs(results):
 # <!-- results:ablation_rnn -->
 # <!-- /results:ablation_rnn -->
 #
+# **Verdict on recurrent networks: yes, with a path of rank 4.** Orthogonal
+# matrices keep the state's length. PRP alone is four points below Dense with a
+# sixth of the numbers; with the path, a point and a half with a third.
+#
 # <!-- results:ablation_cnn -->
 # <!-- /results:ablation_cnn -->
 #
-# No verdict on the recurrent and convolutional nets before all of it is run.
+# **Verdict on convolutional networks: yes.** With PRP in the place of the
+# layers that mix channels the network was better than with Dense, over all
+# seeds: a small set, on which fewer trained numbers overfit less.
 #
 # ## A table instead of images
 #
