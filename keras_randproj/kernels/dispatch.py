@@ -2,6 +2,7 @@
 
 A named implementation that cannot run raises with its reasons and never falls
 back; `None` tries those meant for the device and ends at the reference.
+Programs made by `torch.export` hold the reference, whatever is named.
 """
 
 from keras_randproj import config
@@ -11,6 +12,7 @@ from keras_randproj.kernels import reference
 from keras_randproj.kernels import torch_cpu
 from keras_randproj.kernels import triton
 from keras_randproj.kernels.devices import automatic
+from keras_randproj.kernels.devices import exporting
 from keras_randproj.kernels.unsupported import Unsupported
 
 # Each module has a `modulate`, and imports its compiler when that is called.
@@ -53,9 +55,8 @@ def modulate(
     Raises:
         RuntimeError: If the implementation asked for cannot take this call.
     """
-    chosen = implementation or config.implementation()
     reasons = []
-    for name in (chosen,) if chosen else automatic(x):
+    for name in _candidates(x, implementation):
         module = IMPLEMENTATIONS[name]
         try:
             return module.modulate(operand, x, alpha, scale, bias)
@@ -64,3 +65,11 @@ def modulate(
     raise RuntimeError(
         "No implementation can compute this projection.\n" + "\n".join(reasons)
     )
+
+
+def _candidates(x, implementation):
+    """Names of those to try, in turn."""
+    chosen = implementation or config.implementation()
+    if chosen is None or exporting():
+        return automatic(x)
+    return (chosen,)
