@@ -33,7 +33,7 @@ def main():
             "This benchmark measures CUDA kernels, and torch sees no CUDA "
             "device. Nothing was measured or written."
         )
-    rows = [*hadamard_rows(), *rademacher_rows()]
+    rows = [*hadamard_rows(), *depth_rows(), *rademacher_rows()]
     for row in rows:
         print(
             f"{row['question']:40} d {row['d']:6} batch {row['batch']:5} "
@@ -83,6 +83,37 @@ def hadamard_rows():
             dense = [partial(layer, v) for v in inputs]
             yield row("hadamard over a copy", d, batch, ours, "copy", copied)
             yield row("hadamard over dense", d, batch, ours, "linear", dense)
+
+
+def depth_rows():
+    """Three stages in one kernel against a kernel each."""
+    from keras_randproj import kernels
+
+    for d in (1024, 4096, 16384):
+        operands = [operand_of("hadamard", d, "seed")] * 3
+        alphas = [normal(d) for _ in operands]
+        vectors = [normal(d) for _ in range(2)]
+        fused = partial(
+            kernels.modulate_stages,
+            operands,
+            alphas=alphas,
+            scale=vectors[0],
+            bias=vectors[1],
+            implementation="triton",
+        )
+        apart = partial(one_by_one, operands, alphas, vectors)
+        for batch in (1, 512, 8192):
+            copies = max(1, ROTATED_BYTES // (4 * batch * d))
+            inputs = [normal(batch, d) for _ in range(copies)]
+            ours = [partial(fused, v) for v in inputs]
+            theirs = [partial(apart, v) for v in inputs]
+            yield row("depth 3", d, batch, ours, "three launches", theirs)
+
+
+def one_by_one(operands, alphas, vectors, x):
+    for operand, alpha in zip(operands[:-1], alphas, strict=False):
+        x = call(operand, x, [alpha])
+    return call(operands[-1], x, [alphas[-1], *vectors])
 
 
 def rademacher_rows():

@@ -12,7 +12,7 @@ from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.projections.hadamard import chosen_positions
 
 
-def modulate(projection, inputs, alpha=None, scale=None, bias=None):
+def modulate(projection, inputs, alpha=None, scale=None, bias=None, before=()):
     """`Projection.modulate`, whatever implementation the projection names.
 
     Args:
@@ -21,10 +21,13 @@ def modulate(projection, inputs, alpha=None, scale=None, bias=None):
         alpha: Tensor `(input_dim,)`, or `None` for ones.
         scale: Tensor `(units,)`, or `None` for ones.
         bias: Tensor `(units,)`, or `None` for zeros.
+        before: Pairs `(projection, alpha)` of what comes before.
 
     Returns:
         Tensor `(..., units)`.
     """
+    for first, inner in before:
+        inputs = modulate(first, inputs, inner)
     if not keras.backend.is_float_dtype(inputs.dtype):
         inputs = ops.cast(inputs, projection.compute_dtype)
     operand = projection.operand()

@@ -5,6 +5,7 @@ from keras_randproj.kernels.dispatch import (
     check_implementation as check_implementation,
 )
 from keras_randproj.kernels.dispatch import modulate as modulate
+from keras_randproj.kernels.dispatch import modulate_stages as modulate_stages
 from keras_randproj.kernels.hadamard import factors as factors
 from keras_randproj.kernels.hadamard import walsh_matrix as walsh_matrix
 from keras_randproj.kernels.operands import PackedMatrix as PackedMatrix

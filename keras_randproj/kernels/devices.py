@@ -12,8 +12,9 @@ def automatic(x):
     if keras.backend.backend() == "torch":
         import torch
 
-        # An exported program must not need this package.
-        if x.device.type == "cuda" and not torch.compiler.is_exporting():
+        if exporting():
+            return ("reference",)
+        if x.device.type == "cuda":
             return ("triton", "reference")
         # A compiler fuses and plans memory itself.
         if x.device.type == "cpu" and not torch.compiler.is_compiling():
@@ -21,10 +22,19 @@ def automatic(x):
     return ("reference",)
 
 
-def in_torch_compile():
-    """Whether `torch.compile` is tracing (and not `torch.export`)."""
+def exporting():
+    """Whether `torch.export` is tracing: a program that runs without us."""
     if keras.backend.backend() != "torch":
         return False
     import torch
 
-    return torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+    return torch.compiler.is_exporting()
+
+
+def in_dynamo():
+    """Whether torch traces bytecode: to compile, or for a strict export."""
+    if keras.backend.backend() != "torch":
+        return False
+    import torch
+
+    return torch.compiler.is_dynamo_compiling()

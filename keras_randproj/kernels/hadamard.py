@@ -11,7 +11,7 @@ import functools
 import numpy as np
 from keras import ops
 
-from keras_randproj.kernels.devices import in_torch_compile
+from keras_randproj.kernels.devices import in_dynamo
 from keras_randproj.kernels.operands import SignedHadamard
 
 
@@ -97,7 +97,7 @@ def _pad_last(x, size):
 
 
 def _walsh(order, dtype):
-    if in_torch_compile():
+    if in_dynamo():
         return _traced_walsh(order, dtype)
     return ops.convert_to_tensor(walsh_matrix(order), dtype=dtype)
 

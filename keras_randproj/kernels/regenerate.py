@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from keras_randproj.kernels import blockwise
-from keras_randproj.kernels.devices import in_torch_compile
+from keras_randproj.kernels.devices import in_dynamo
 from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.random.philox import KEY_INCREMENTS
 from keras_randproj.random.philox import MULTIPLIERS
@@ -59,7 +59,7 @@ def _block(spec, key, i, j, height, width):
 
 
 def _table(values):
-    if in_torch_compile():
+    if in_dynamo():
         import torch
 
         # Keras asks an array for its dtype, which is then not known.

@@ -240,12 +240,8 @@ class PRPDense(keras.layers.Layer):
         alphas = [self.alpha, *self.inner_alphas]
         alphas = [alpha * self.lr_multiplier for alpha in alphas]
         scale = self.scale * self.lr_multiplier
-        x = inputs
-        for projection, alpha in zip(
-            self.projections[:-1], alphas, strict=False
-        ):
-            x = projection.modulate(x, alpha)
-        y = self.projections[-1].modulate(x, alphas[-1], scale, self.bias)
+        *before, (last, alpha) = zip(self.projections, alphas, strict=True)
+        y = last.modulate(inputs, alpha, scale, self.bias, before)
         if self.residual_rank:
             low = ops.matmul(inputs, self.residual_a)
             y = y + ops.matmul(low, self.residual_b)

@@ -144,22 +144,35 @@ class Projection(keras.layers.Layer):
     def call(self, inputs):
         return self.modulate(inputs)
 
-    def modulate(self, inputs, alpha=None, scale=None, bias=None):
+    def modulate(self, inputs, alpha=None, scale=None, bias=None, before=()):
         """`scale * (P^T (alpha * inputs)) / sqrt(input_dim) + bias`.
 
         Args:
-            inputs: Tensor `(batch, ..., input_dim)`.
-            alpha: Tensor `(input_dim,)`, or `None` for ones.
+            inputs: Tensor `(batch, ..., input_dim)`, of the first projection
+                where several follow each other.
+            alpha: Tensor `(input_dim,)`, or `None` for ones; a tensor where
+                other projections come before.
             scale: Tensor `(units,)`, or `None` for ones.
             bias: Tensor `(units,)`, or `None` for zeros.
+            before: Pairs `(projection, alpha)` of what comes before.
 
         Returns:
             Tensor `(batch, ..., units)`.
         """
         if not keras.backend.is_float_dtype(inputs.dtype):
             inputs = keras.ops.cast(inputs, self.compute_dtype)
-        return kernels.modulate(
-            self.operand(), inputs, alpha, scale, bias, self.implementation
+        if any(p.implementation != self.implementation for p, _ in before):
+            for projection, inner in before:
+                inputs = projection.modulate(inputs, inner)
+            before = ()
+        stages = [*before, (self, alpha)]
+        return kernels.modulate_stages(
+            [projection.operand() for projection, _ in stages],
+            inputs,
+            [inner for _, inner in stages],
+            scale,
+            bias,
+            self.implementation,
         )
 
     def materialize(self):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_randproj import PRPDense
 from keras_randproj import kernels
 from keras_randproj import projections
 from keras_randproj.kernels.devices import automatic
@@ -136,11 +137,46 @@ if BACKEND == "torch":
     def test_export_takes_the_reference(monkeypatch):
         for name in ("is_exporting", "is_compiling"):
             monkeypatch.setattr(torch.compiler, name, lambda: True)
-        with pytest.raises(RuntimeError, match=r"torch\.export"):
-            modulate("hadamard", "triton")
         for device in ("cuda", "cpu"):
             x = types.SimpleNamespace(device=torch.device(device))
             assert automatic(x) == ("reference",)
+
+    @pytest.mark.parametrize("strict", [False, True])
+    @pytest.mark.parametrize("name", ["triton", "torch_cpu"])
+    @pytest.mark.parametrize("depth", [1, 3])
+    def test_an_exported_layer_needs_no_operator_of_ours(
+        depth, name, strict, rng
+    ):
+        layer = PRPDense(
+            5, projection="hadamard", depth=depth, seed=1, implementation=name
+        )
+        x = torch.tensor(rng.normal(size=(2, 13)), dtype=torch.float32)
+        with Recorder() as recorder:
+            y = layer(x)
+        assert any("keras_randproj" in name for name in recorder.names)
+        program = torch.export.export(layer, (x,), strict=strict)
+        targets = {str(node.target) for node in program.graph.nodes}
+        assert any("matmul" in target for target in targets)
+        assert not any("keras_randproj" in target for target in targets)
+        torch.testing.assert_close(program.module()(x), y, rtol=1e-5, atol=1e-5)
+
+    def test_keras_exports_a_layer_that_names_a_kernel(tmp_path, rng):
+        layer = PRPDense(
+            5, projection="hadamard", depth=2, seed=1, implementation="triton"
+        )
+        model = keras.Sequential([keras.Input((13,)), layer])
+        x = torch.tensor(rng.normal(size=(2, 13)), dtype=torch.float32)
+        path = str(tmp_path / "model.pt2")
+        spec = keras.layers.InputSpec(shape=(2, 13), dtype="float32")
+        model.export(
+            path, format="torch", verbose=False, input_signature=[spec]
+        )
+        program = torch.export.load(path)
+        targets = {str(node.target) for node in program.graph.nodes}
+        assert not any("keras_randproj" in target for target in targets)
+        torch.testing.assert_close(
+            program.module()(x), model(x), rtol=1e-5, atol=1e-5
+        )
 
     @pytest.mark.parametrize("family", ["hadamard", "rademacher", "gaussian"])
     def test_compiled_without_a_break(family, rng):

@@ -1,6 +1,7 @@
 """`implementation="triton"`: kernels for torch on CUDA devices."""
 
 from keras_randproj.kernels.triton.requirements import refusals
+from keras_randproj.kernels.triton.runs import runs as runs
 from keras_randproj.kernels.unsupported import Unsupported
 
 
@@ -28,3 +29,21 @@ def modulate(operand, x, alpha=None, scale=None, bias=None):
     from keras_randproj.kernels.triton import calls
 
     return calls.modulate(operand, x, alpha, scale, bias)
+
+
+def modulate_stages(operands, x, alphas, scale=None, bias=None):
+    """Stages after each other in one kernel, then scale and bias.
+
+    Args:
+        operands: Stages that `runs` puts together.
+        x: Tensor `(..., input_dim)` of the first stage.
+        alphas: Tensors, `(input_dim,)` of each stage.
+        scale: Tensor `(output_dim,)` of the last stage, or `None` for ones.
+        bias: Tensor `(output_dim,)` of the last stage, or `None` for zeros.
+
+    Returns:
+        Tensor `(..., output_dim)` of x's dtype.
+    """
+    from keras_randproj.kernels.triton import calls
+
+    return calls.modulate_stages(operands, x, alphas, scale, bias)

@@ -7,78 +7,11 @@ overflows nor loses bits between stages, and reads and writes each row once.
 import triton
 import triton.language as tl
 
-
-@triton.jit
-def walsh(
-    values,
-    BLOCK: tl.constexpr,
-    POWER: tl.constexpr,
-    ROTATE: tl.constexpr,
-    EXACT: tl.constexpr,
-    WIDE: tl.constexpr,
-):
-    """Rows times H of order `2**POWER`; index bits end rotated right.
-
-    Four index bits a stage: the last ones are transformed by a product with a
-    16 x 16 matrix and go to the front, so that the next ones are last.
-    """
-    for start in tl.static_range(0, POWER, 4):
-        values = _stage(values, BLOCK, POWER, start, EXACT, WIDE)
-        if start + 4 < POWER:
-            values = _rotate(values, BLOCK, POWER, 4)
-        else:
-            values = _rotate(values, BLOCK, POWER, (ROTATE - start) % POWER)
-    return values
+from keras_randproj.kernels.triton.walsh import walsh
 
 
 @triton.jit
-def _stage(
-    values,
-    BLOCK: tl.constexpr,
-    POWER: tl.constexpr,
-    START: tl.constexpr,
-    EXACT: tl.constexpr,
-    WIDE: tl.constexpr,
-):
-    """H on the last four bits of the index, or as many as are left.
-
-    Values are cut into bfloat16 parts that the tensor cores multiply without
-    error: three hold all of a float32, two are enough for half precision.
-    `WIDE` multiplies them as float32: the interpreter has no bfloat16 product.
-    """
-    BITS: tl.constexpr = 4 if POWER - START >= 4 else POWER - START
-    digit = tl.arange(0, 16)
-    common = (digit[:, None] & digit[None, :]) & ((1 << BITS) - 1)
-    common = common ^ (common >> 2)
-    odd = (common ^ (common >> 1)) & 1
-    same = (digit[:, None] >> BITS) == (digit[None, :] >> BITS)
-    matrix = tl.where(same, 1.0 - 2 * odd, 0.0).to(tl.bfloat16)
-    rest = tl.reshape(values, (BLOCK * (1 << POWER) // 16, 16))
-    flat = tl.zeros_like(rest)
-    for _ in tl.static_range(3 if EXACT else 2):
-        part = rest.to(tl.bfloat16)
-        rest -= part.to(tl.float32)
-        if WIDE:
-            flat += tl.dot(part.to(tl.float32), matrix.to(tl.float32))
-        else:
-            flat = tl.dot(part, matrix, acc=flat)
-    return tl.reshape(flat, (BLOCK, 1 << POWER))
-
-
-@triton.jit
-def _rotate(
-    values, BLOCK: tl.constexpr, POWER: tl.constexpr, BITS: tl.constexpr
-):
-    """The last `BITS` bits of the index become the first."""
-    if BITS > 0:
-        values = tl.reshape(values, (BLOCK, 1 << (POWER - BITS), 1 << BITS))
-        values = tl.permute(values, (0, 2, 1))
-        values = tl.reshape(values, (BLOCK, 1 << POWER))
-    return values
-
-
-@triton.jit
-def _slots(slots, group, cols, CHOSEN: tl.constexpr, ORDER: tl.constexpr):
+def places(slots, group, cols, CHOSEN: tl.constexpr, ORDER: tl.constexpr):
     """Where each output of a group goes, and whether anywhere."""
     position = group * ORDER + tl.arange(0, ORDER)
     if CHOSEN:
@@ -87,7 +20,7 @@ def _slots(slots, group, cols, CHOSEN: tl.constexpr, ORDER: tl.constexpr):
 
 
 @triton.jit
-def _vector(pointer, index, mask, other: tl.constexpr, GIVEN: tl.constexpr):
+def vector(pointer, index, mask, other: tl.constexpr, GIVEN: tl.constexpr):
     """A row of float32 numbers, constant where no vector is given."""
     if GIVEN:
         found = tl.load(pointer + index, mask=mask, other=0).to(tl.float32)
@@ -119,8 +52,8 @@ def _emit(
     where = line[:, None] * width + index[None, :]
     inside = valid[:, None] & mask[None, :]
     if STORE:
-        out = values * _vector(scale, index, mask, 1.0, SCALE)
-        out += _vector(bias, index, mask, 0.0, BIAS)
+        out = values * vector(scale, index, mask, 1.0, SCALE)
+        out += vector(bias, index, mask, 0.0, BIAS)
         tl.store(y + where, out.to(y.dtype.element_ty), mask=inside)
     if PROBE:
         seen = tl.load(probe + where, mask=inside, other=0).to(tl.float32)
@@ -160,7 +93,7 @@ def forward_kernel(
     ORDER: tl.constexpr = 1 << POWER
     group = tl.program_id(1)
     inner = tl.arange(0, ORDER)
-    index, mask = _slots(slots, group, cols, CHOSEN, ORDER)
+    index, mask = places(slots, group, cols, CHOSEN, ORDER)
     total = tl.zeros((ORDER,), tl.float32)
     probed = tl.zeros((ORDER,), tl.float32)
     for block in range(
@@ -173,8 +106,8 @@ def forward_kernel(
             mask=valid[:, None] & (inner < rows)[None, :],
             other=0,
         ).to(tl.float32)
-        values *= _vector(alpha, inner, inner < rows, 1.0, ALPHA)
-        values *= _vector(signs, group * ORDER + inner, inner < rows, 1.0, True)
+        values *= vector(alpha, inner, inner < rows, 1.0, ALPHA)
+        values *= vector(signs, group * ORDER + inner, inner < rows, 1.0, True)
         values = walsh(values, BLOCK, POWER, POWER - POWER // 2, EXACT, WIDE)
         total, probed = _emit(
             values * gain,
@@ -239,15 +172,15 @@ def adjoint_kernel(
         valid = line < batch
         values = tl.zeros((BLOCK, ORDER), tl.float32)
         for group in range(GROUPS):
-            index, mask = _slots(slots, group, cols, CHOSEN, ORDER)
+            index, mask = places(slots, group, cols, CHOSEN, ORDER)
             part = tl.load(
                 x + line[:, None] * cols + index[None, :],
                 mask=valid[:, None] & mask[None, :],
                 other=0,
             ).to(tl.float32)
-            part *= _vector(alpha, index, mask, 1.0, ALPHA)
+            part *= vector(alpha, index, mask, 1.0, ALPHA)
             part = walsh(part, BLOCK, POWER, POWER // 2, EXACT, WIDE)
-            values += part * _vector(
+            values += part * vector(
                 signs, group * ORDER + inner, inner < rows, 1.0, True
             )
         total, probed = _emit(

@@ -54,10 +54,8 @@ def transform(
     groups, order = signs.shape
     batch, outputs = x.shape[0], rows if transposed else cols
     y = x.new_empty((batch, outputs)) if store else None
-    block = max(1, (TILE if batch * order >= TILE else LEAST_TILE) // order)
     lanes = 1 if transposed else groups
-    programs = WAVES * processors(x.device) // lanes
-    programs = max(1, min(programs, triton.cdiv(batch, block)))
+    block, programs, warps = layout(batch, order, lanes, x.device)
     sums = None
     if probe is not None:
         sums = x.new_empty((programs, 2, outputs), dtype=torch.float32)
@@ -66,14 +64,14 @@ def transform(
     kernel = hadamard.adjoint_kernel if transposed else hadamard.forward_kernel
     kernel[(programs, lanes)](
         x,
-        _or(alpha, x),
+        or_stand_in(alpha, x),
         signs,
-        _or(slots, x),
-        _or(scale, x),
-        _or(bias, x),
-        _or(y, x),
-        _or(probe, x),
-        _or(sums, x),
+        or_stand_in(slots, x),
+        or_stand_in(scale, x),
+        or_stand_in(bias, x),
+        or_stand_in(y, x),
+        or_stand_in(probe, x),
+        or_stand_in(sums, x),
         batch,
         rows,
         cols,
@@ -89,12 +87,27 @@ def transform(
         POWER=order.bit_length() - 1,
         # Rows fill the registers: none are fetched ahead into shared memory.
         num_stages=1,
-        num_warps=max(4, min(32, block * order // 512)),
+        num_warps=warps,
         **arithmetic(x.dtype),
     )
     return y, sums if sums is None else sums.sum(0)
 
 
-def _or(tensor, stand_in):
+def layout(batch, order, lanes, device):
+    """`(block, programs, warps)`: rows at a time, and who works on them.
+
+    Args:
+        batch: Integer.
+        order: Integer, numbers of a row.
+        lanes: Integer, programs that share rows.
+        device: The torch device.
+    """
+    block = max(1, (TILE if batch * order >= TILE else LEAST_TILE) // order)
+    programs = WAVES * processors(device) // lanes
+    programs = max(1, min(programs, triton.cdiv(batch, block)))
+    return block, programs, max(4, min(32, block * order // 512))
+
+
+def or_stand_in(tensor, stand_in):
     """A kernel takes a pointer also where it reads nothing."""
     return stand_in if tensor is None else tensor

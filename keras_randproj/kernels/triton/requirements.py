@@ -53,11 +53,6 @@ VERSION_REFUSALS = _version()
 def _tensor(operand, x):
     import torch
 
-    if torch.compiler.is_exporting():
-        yield (
-            "torch.export must not depend on kernels; leave `implementation` "
-            "at None"
-        )
     dtype = keras.backend.standardize_dtype(x.dtype)
     if dtype not in DTYPES:
         yield f"the input is {dtype}, and kernels take {', '.join(DTYPES)}"

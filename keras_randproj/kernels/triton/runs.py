@@ -1,0 +1,37 @@
+"""Which of the stages that follow each other share a kernel."""
+
+from keras_randproj.kernels.operands import SignedHadamard
+from keras_randproj.kernels.triton.requirements import refusals
+
+
+def runs(operands, x):
+    """Where each kernel begins and ends.
+
+    Args:
+        operands: The stages, a list of `kernels.operands`.
+        x: The tensor that the first one multiplies.
+
+    Returns:
+        List of `(start, stop)`. A stage that no kernel takes is alone.
+    """
+    found: list[tuple[int, int]] = []
+    for k, operand in enumerate(operands):
+        if k and _joins(operands[k - 1], operand) and not refusals(operand, x):
+            found[-1] = found[-1][0], k + 1
+        else:
+            found.append((k, k + 1))
+    return found
+
+
+def _joins(one, following):
+    """Whether all of a transform, in its order, is all of the next one's."""
+    pair = one, following
+    if not all(isinstance(operand, SignedHadamard) for operand in pair):
+        return False
+    if one.transposed != following.transposed:
+        return False
+    order = one.signs.shape[1]
+    if any(tuple(operand.signs.shape) != (1, order) for operand in pair):
+        return False
+    outer, inner = pair[::-1] if one.transposed else pair
+    return outer.positions is None and outer.cols == order == inner.rows

@@ -1,0 +1,91 @@
+"""Stages of several sizes, their operands, and what they compute."""
+
+import dataclasses
+import itertools
+
+import autodiff
+import numpy as np
+import oracle
+from conformance import ONE
+from conformance import rounded
+from keras import ops
+
+from keras_randproj import kernels
+from keras_randproj import projections
+
+
+def stages(widths, turned=False, dtype="float32"):
+    """The operands between these widths, or back, and their matrices."""
+    operands, matrices = [], []
+    for k, shape in enumerate(itertools.pairwise(widths)):
+        layer = projections.Hadamard(shape[1], seed=k)
+        layer.build((None, shape[0]))
+        signs = ops.cast(ops.convert_to_tensor(layer.operand().signs), dtype)
+        op = dataclasses.replace(layer.operand(), signs=signs)
+        p = oracle.matrix("hadamard", k, shape)
+        if turned:
+            op, p = op.transpose(), p.T * (shape[0] / shape[1]) ** 0.5
+        operands.append(op)
+        matrices.append(p)
+    if turned:
+        return operands[::-1], matrices[::-1]
+    return operands, matrices
+
+
+def run(implementation, operands, arrays, upstream, dtype):
+    """y and the gradients of `sum(y * upstream)`, as float64 arrays."""
+    weights = ops.convert_to_tensor(upstream, dtype)
+
+    def forward(x, scale, bias, *alphas):
+        return kernels.modulate_stages(
+            operands, x, alphas, scale, bias, implementation
+        )
+
+    def loss(*tensors):
+        return ops.sum(ops.cast(forward(*tensors) * weights, "float32"))
+
+    _, grads = autodiff.gradients(loss, arrays, dtype)
+    y = forward(*[ops.convert_to_tensor(a, dtype) for a in arrays])
+    return [
+        ops.convert_to_numpy(ops.cast(v, "float32")).astype("float64")
+        for v in (y, *grads)
+    ]
+
+
+def expected(matrices, arrays, upstream):
+    """The same in float64, by the chain rule."""
+    x, scale, bias, *alphas = arrays
+    entered = [x]
+    for alpha, p in zip(alphas, matrices, strict=True):
+        entered.append((entered[-1] * alpha) @ p)
+    back, grads = upstream * scale, []
+    for alpha, p, into in zip(
+        alphas[::-1], matrices[::-1], entered[-2::-1], strict=True
+    ):
+        back = back @ p.T
+        grads.append((back * into).sum(0))
+        back = back * alpha
+    outer = (entered[-1] * upstream).sum(0), upstream.sum(0)
+    return [entered[-1] * scale + bias, back, *outer, *grads[::-1]]
+
+
+def draw(matrices, batch, dtype, rng):
+    """x, scale, bias and alphas, and an upstream gradient."""
+    inputs, outputs = len(matrices[0]), matrices[-1].shape[1]
+    sizes = (batch, inputs), (outputs,), (outputs,)
+    sizes += tuple(p.shape[:1] for p in matrices)
+    arrays = [rounded(rng.normal(size=s), dtype) for s in sizes]
+    return arrays, rounded(rng.normal(size=(batch, outputs)), dtype)
+
+
+def check(implementation, widths, turned, dtype, rng, batch=3):
+    operands, matrices = stages(widths, turned, dtype)
+    arrays, upstream = draw(matrices, batch, dtype, rng)
+    wanted = expected(matrices, arrays, upstream)
+    ours = run(implementation, operands, arrays, upstream, dtype)
+    plain = run("reference", operands, arrays, upstream, dtype)
+    for k, (a, b, c) in enumerate(zip(ours, plain, wanted, strict=True)):
+        assert a.shape == c.shape
+        floor = 4 * ONE[dtype] * np.abs(c).max(initial=0)
+        allowed = 2 * np.abs(b - c).max(initial=0) + floor
+        assert np.abs(a - c).max(initial=0) <= allowed, k
