@@ -59,22 +59,19 @@ def convolutions():
     found: dict = {}
     for r in data["rows"]:
         found.setdefault(r["variant"], {})[r["dataset"]] = r
-    titles = [
-        title for name in sets for title in (f"{name}, %", "numbers", "s")
-    ]
+    titles = [title for name in sets for title in (f"{name}, %", "numbers")]
     lines = head("", *titles)
     for variant, rows in found.items():
         cells = []
         for name in sets:
             r = rows[name]
             cells += [f"{100 * r['accuracy']:.2f}", f"{r['trainable']:,}"]
-            cells += [f"{r['seconds']:.0f}"]
         lines.append(row(variant, *cells))
     return [
         *lines,
         "",
         f"`python tutorials/09_convolutions.py`, {data['epochs']} epochs, one "
-        f"seed; trained numbers; seconds of training; {where(data)}.",
+        f"seed; test accuracy and trained numbers; {where(data)}.",
     ]
 
 
