@@ -183,5 +183,6 @@ if __name__ == "__main__":
 # **The head can be random.** With PRP in place of the wide dense layer the
 # network trains a fifth of the numbers and loses less than a point on CIFAR-10;
 # on the 50 classes, with 200 images each, it is better than Dense. **Mixing
-# channels at random costs more**: 2 to 5 points, for a thirteenth to a twentieth
-# of the numbers in all; a learned path of rank 4 gets little of it back.
+# channels at random costs more**: 2 to 5 points, for a thirteenth to a
+# twentieth of the numbers in all; a learned path of rank 4 gets little of it
+# back.
