@@ -33,9 +33,10 @@ class DenseHolder(keras.layers.Layer):
         config = dict(config)
         adapted = config.pop("adapted", {})
         super().build_from_config(config)
-        if not self.trainable:  # type: ignore[has-type]
-            # The parts were made after the layer was told so.
-            self.trainable = False
+        if not self.trainable:
+            # They were made after the layer was told so.
+            for part in self._flatten_layers(include_self=False):
+                part.trainable = False
         parts = self._parts()
         if not isinstance(adapted, dict) or not adapted.keys() <= parts.keys():
             raise ValueError(
