@@ -18,6 +18,7 @@ QUESTIONS = [
     "seeded",
     "loading",
     "sketching",
+    "splits",
     "attention",
     "eugen",
     "mnist",

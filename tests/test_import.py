@@ -57,6 +57,8 @@ x = keras.ops.ones((2, 8))
 kr.PRPDense(4, depth=2, residual_rank=1)(x)
 kr.PRPDense(4, projection="hadamard", storage="seed")(x)
 kr.EUGenDense(4, num_features=3, modulation=True)(x)
+y = keras.ops.ones((2, 3, 8))
+kr.PRPMultiHeadAttention(2, 4, projection="hadamard")(y, y)
 print("tensorflow" in sys.modules)
 """
 

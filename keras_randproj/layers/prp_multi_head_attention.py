@@ -15,7 +15,15 @@ from keras_randproj.random import derive_seed
 
 # Part of the matrix contract: role k has the k-th derived seed.
 ROLES = ("query", "key", "value", "attention_output", "gate")
-VECTORS = ("alpha", "scale", "bias")
+SERIALIZERS = {
+    f"{vector}_{part}": module.serialize
+    for vector in ("alpha", "scale", "bias")
+    for part, module in (
+        ("initializer", initializers),
+        ("regularizer", regularizers),
+        ("constraint", constraints),
+    )
+}
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -203,31 +211,21 @@ class PRPMultiHeadAttention(ProjectedAttention):
             name=name,
             dtype=self.dtype_policy,
             seed=derive_seed(self.projection_seed, ROLES.index(name)),
+            projection=self.template.projection,
+            activity_regularizer=self.projection_regularizer,
             **self._options(),
+            **{name: getattr(self, name) for name in SERIALIZERS},
         )
 
     def _options(self):
-        """Arguments of `PRPDense` that all projections have, serialized."""
-        options = {
-            "projection": self.template.serialize(),
+        """Arguments of `PRPDense` that a config holds as they are."""
+        return {
             "depth": self.depth,
             "residual_rank": self.residual_rank,
             "storage": self.storage,
             "lr_multiplier": self.lr_multiplier,
             "implementation": self.implementation,
-            "activity_regularizer": regularizers.serialize(
-                self.projection_regularizer
-            ),
         }
-        for kind in VECTORS:
-            for part, module in (
-                ("initializer", initializers),
-                ("regularizer", regularizers),
-                ("constraint", constraints),
-            ):
-                name = f"{kind}_{part}"
-                options[name] = module.serialize(getattr(self, name))
-        return options
 
     def save_own_variables(self, store):
         write_seed(store, "projection_seed", self.projection_seed)
@@ -236,5 +234,16 @@ class PRPMultiHeadAttention(ProjectedAttention):
         self.projection_seed = read_seed(self, store, "projection_seed")
 
     def get_config(self):
-        config = {"projection_seed": self.projection_seed, **self._options()}
+        config = {
+            "projection_seed": self.projection_seed,
+            "projection": self.template.serialize(),
+            "activity_regularizer": regularizers.serialize(
+                self.projection_regularizer
+            ),
+            **self._options(),
+            **{
+                name: serialize(getattr(self, name))
+                for name, serialize in SERIALIZERS.items()
+            },
+        }
         return {**super().get_config(), **config}

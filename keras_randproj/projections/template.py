@@ -21,7 +21,7 @@ class Template:
         self.family = type(projection)
         self.options = projection.options()
         self.seed = projection.seed
-        self._projection = projection
+        self.projection = projection
 
     def complete(
         self,
@@ -45,7 +45,7 @@ class Template:
         Returns:
             A `Projection`, not built.
         """
-        given = self._projection
+        given = self.projection
         return self.family.from_config(
             {
                 **self.options,
@@ -60,7 +60,7 @@ class Template:
 
     def serialize(self):
         """The family's name where that says it all, else a config."""
-        config = keras.saving.serialize_keras_object(self._projection)
+        config = keras.saving.serialize_keras_object(self.projection)
         plain = families.get(self.family.family, **self.options)
         same = {**plain.get_config(), "name": None} == {
             **config["config"],

@@ -58,6 +58,13 @@ if BACKEND == "torch":
         Blocked().check("hadamard", "seed", (37, 20), turned, dtype, rng)
         Blocked().test_half_precision_does_not_overflow()
 
+    @pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
+    @pytest.mark.parametrize("shape", [(600, 700), (300, 1100)], ids=str)
+    def test_three_factors(shape, turned, monkeypatch, rng):
+        monkeypatch.setattr(blocks, "SPLIT", 32)
+        assert min(kernels.factors(512)[1], kernels.factors(1024)[1]) == 32
+        Blocked().check("hadamard", "seed", shape, turned, "float32", rng)
+
     @pytest.mark.parametrize("name", SHARED)
     def test_shared_cases(name, rng):
         getattr(Blocked(), name)("hadamard", rng)

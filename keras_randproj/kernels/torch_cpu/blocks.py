@@ -1,4 +1,4 @@
-"""The two products of the transform, in two buffers that stay in cache.
+"""The products of the transform, in two buffers that stay in cache.
 
 On a CPU a fresh array costs more than the arithmetic on it: its pages must be
 mapped and cleared. So a block of rows passes through buffers that the next
@@ -14,6 +14,10 @@ from keras_randproj.kernels.hadamard import walsh_matrix
 
 # Numbers in a buffer: 2 MiB of float32, the fastest of 2**16 to 2**20.
 BUFFER = 2**19
+# A second factor of at least SPLIT is a product of two, the last one TRAILING:
+# three products are faster then (`python -m benchmarks --only splits`).
+SPLIT = 128
+TRAILING = 16
 
 
 def multiply(operand, x, alpha, scale, bias, before, after):
@@ -58,43 +62,70 @@ def multiply(operand, x, alpha, scale, bias, before, after):
 
 def _forward(operand, x, inner, signs, u, v):
     """Outputs of a block before the outer factor."""
-    first, second = factors(u.shape[-1])
     torch.mul(x.unsqueeze(1), inner, out=u[..., : operand.rows])
     if operand.rows < u.shape[-1]:
         u[..., operand.rows :] = 0
-    _two_products(u, v, first, second)
-    y = u.flatten(1)
+    first, leading, trailing = _three_factors(u.shape[-1])
+    _transform_trailing(u, v, trailing)
+    walsh = _walsh(first, u.dtype)
+    torch.bmm(
+        v.view(-1, first, leading * trailing).transpose(1, 2),
+        walsh.expand(_matrices(u), first, first),
+        out=u.view(-1, leading * trailing, first),
+    )
+    y = _transform_leading(u, v, leading).flatten(1)
     if operand.positions is None:
         return y
     return y.index_select(1, operand.positions)
 
 
 def _backward(operand, x, inner, signs, u, v):
-    first, second = factors(u.shape[-1])
     if operand.positions is None:
         torch.mul(x, inner, out=u.flatten(1))
     else:
         u.zero_()
         u.flatten(1).index_copy_(1, operand.positions.long(), x * inner)
-    _two_products(u, v, second, first)
-    if len(signs) == 1:
-        return u[:, 0, : operand.rows]
-    return torch.mul(u, signs, out=v).sum(1)[:, : operand.rows]
-
-
-def _two_products(u, v, first, second):
-    """H u with its two axes swapped, into u; v is scratch."""
-    count = u.shape[0] * u.shape[1]
-    torch.mm(
-        u.view(count * first, second),
-        _walsh(second, u.dtype),
-        out=v.view(count * first, second),
-    )
+    first, leading, trailing = _three_factors(u.shape[-1])
+    y = _transform_leading(u, v, leading)
+    spare = v if y is u else u
+    walsh = _walsh(first, u.dtype)
     torch.bmm(
-        v.view(count, first, second).transpose(1, 2),
-        _walsh(first, u.dtype).expand(count, first, first),
-        out=u.view(count, second, first),
+        walsh.expand(_matrices(u), first, first),
+        y.view(-1, leading * trailing, first).transpose(1, 2),
+        out=spare.view(-1, first, leading * trailing),
     )
+    _transform_trailing(spare, y, trailing)
+    if len(signs) == 1:
+        return y[:, 0, : operand.rows]
+    return torch.mul(y, signs, out=spare).sum(1)[:, : operand.rows]
+
+
+def _three_factors(order):
+    """`(first, leading, trailing)`, `leading` being 1 for two factors."""
+    first, second = factors(order)
+    trailing = second if second < SPLIT else TRAILING
+    return first, second // trailing, trailing
+
+
+def _transform_trailing(u, v, order):
+    """H along the last `order` numbers of u, into v."""
+    shape = -1, order
+    torch.mm(u.view(shape), _walsh(order, u.dtype), out=v.view(shape))
+
+
+def _transform_leading(u, v, order):
+    """H along the first of `order` parts of u, into v; u if there is one."""
+    if order == 1:
+        return u
+    shape = _matrices(u), order, u.shape[-1] // order
+    walsh = _walsh(order, u.dtype).expand(shape[0], order, order)
+    torch.bmm(walsh, u.view(shape), out=v.view(shape))
+    return v
+
+
+def _matrices(u):
+    """How many transforms a buffer holds."""
+    return u.shape[0] * u.shape[1]
 
 
 def result_type(*tensors):
