@@ -12,12 +12,14 @@ from cells import row
 
 RESULTS = ROOT / "benchmarks/results"
 QUESTIONS = (
+    "generation",
     "inference",
     "training",
     "memory",
     "seeded",
     "loading",
     "sketching",
+    "splits",
     "attention",
 )
 # What is asked for: question, d, batch, and the least ratio.
