@@ -6,9 +6,8 @@ import importlib
 import json
 import os
 import resource
-import subprocess
-import sys
-import tempfile
+
+from benchmarks.gather import gather
 
 QUESTIONS = [
     "generation",
@@ -24,9 +23,6 @@ QUESTIONS = [
     "mnist",
 ]
 BACKENDS = ["torch", "jax", "tensorflow"]
-# JAX hands calls on a CPU to another thread, which takes longer than a small
-# call. Set to "true", it does.
-DISPATCH = {"JAX_CPU_ENABLE_ASYNC_DISPATCH": "false"}
 
 
 def main():
@@ -39,27 +35,12 @@ def main():
     if os.environ.get("KERAS_BACKEND") == options.backend:
         results = _measure(options)
     else:
-        results = _gather(backends, options.only)
+        only = ["--only", options.only] if options.only else []
+        results = gather("benchmarks", backends, *only)
     if options.json:
         with open(options.json, "w") as file:
             json.dump(results, file, indent=1)
             file.write("\n")
-
-
-def _gather(backends, only):
-    """One process a backend, as Keras takes only one."""
-    gathered: dict = {"runs": [], "rows": []}
-    for backend in backends:
-        with tempfile.NamedTemporaryFile(suffix=".json") as file:
-            command = [sys.executable, "-m", "benchmarks", "--json", file.name]
-            command += ["--backend", backend]
-            command += ["--only", only] if only else []
-            environment = {**DISPATCH, **os.environ, "KERAS_BACKEND": backend}
-            subprocess.run(command, env=environment, check=True)
-            found = json.load(file)
-        gathered["rows"] += found.pop("rows")
-        gathered["runs"].append(found)
-    return gathered
 
 
 def _measure(options):

@@ -9,10 +9,10 @@ import datetime
 import json
 import os
 import socket
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+from benchmarks.gather import gather
 
 RESULTS = Path(__file__).parent / "results" / "communication.json"
 BACKENDS = ("jax", "tensorflow", "torch")
@@ -220,43 +220,15 @@ def _sent(function):
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.communication")
     parser.add_argument("--backend", choices=BACKENDS)
-    parser.add_argument("--join", type=Path, nargs="+", help="files to join")
     parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args()
     if options.backend:
         results = _measure(options.backend)
     else:
-        results = _joined(options.join) if options.join else _gather()
+        flag = f"--xla_force_host_platform_device_count={DEVICES}"
+        os.environ["XLA_FLAGS"] = flag
+        results = gather("benchmarks.communication", BACKENDS)
     options.json.write_text(json.dumps(results, indent=1) + "\n")
-
-
-def _gather():
-    """One process a backend, all at once: nothing is timed."""
-    flag = f"--xla_force_host_platform_device_count={DEVICES}"
-    with tempfile.TemporaryDirectory() as folder:
-        running = {}
-        for backend in BACKENDS:
-            path = Path(folder) / f"{backend}.json"
-            command = [sys.executable, "-m", "benchmarks.communication"]
-            command += ["--backend", backend, "--json", str(path)]
-            environment = {"KERAS_BACKEND": backend, "XLA_FLAGS": flag}
-            running[path] = subprocess.Popen(
-                command, env=os.environ | environment
-            )
-        for path, process in running.items():
-            if process.wait():
-                sys.exit(f"{path.stem} failed")
-        return _joined(running)
-
-
-def _joined(paths):
-    """What the files of single backends hold, as one."""
-    gathered: dict = {"runs": [], "rows": []}
-    for path in paths:
-        found = json.loads(path.read_text())
-        gathered["rows"] += found.pop("rows")
-        gathered["runs"].append(found)
-    return gathered
 
 
 def _measure(backend):

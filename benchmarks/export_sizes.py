@@ -9,10 +9,10 @@ import datetime
 import importlib.metadata
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+from benchmarks.gather import gather
 
 SIZE = 1024
 BATCH = 4
@@ -34,22 +34,11 @@ def main():
     parser.add_argument("--backend", choices=BACKENDS, help="one, to --json")
     parser.add_argument("--json", default=str(RESULTS))
     options = parser.parse_args()
-    results = _measure() if options.backend else _gather()
+    if options.backend:
+        results = _measure()
+    else:
+        results = gather("benchmarks.export_sizes", BACKENDS)
     Path(options.json).write_text(json.dumps(results, indent=1) + "\n")
-
-
-def _gather():
-    gathered: dict = {"runs": [], "rows": []}
-    for backend in BACKENDS:
-        with tempfile.NamedTemporaryFile(suffix=".json") as file:
-            command = [sys.executable, "-m", "benchmarks.export_sizes"]
-            command += ["--backend", backend, "--json", file.name]
-            environment = {**os.environ, "KERAS_BACKEND": backend}
-            subprocess.run(command, env=environment, check=True)
-            found = json.load(file)
-        gathered["rows"] += found.pop("rows")
-        gathered["runs"].append(found)
-    return gathered
 
 
 def _measure():

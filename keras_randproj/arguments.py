@@ -25,6 +25,24 @@ def non_negative_integer(name: str, value: Any) -> int:
     return _integer(name, value, 0, "a non-negative integer")
 
 
+def integers(name: str, value: Any) -> tuple[int, ...] | None:
+    """An integer or a sequence of them as a tuple; `None` stays.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if value is None:
+        return None
+    if isinstance(value, int):
+        value = (value,)
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(
+            f"`{name}` must be an integer, a list or a tuple. "
+            f"Received: {name}={value!r}"
+        )
+    return tuple(value)
+
+
 def seed_integer(seed: Any) -> int:
     """`seed` as an `int` in `[0, 2**64)`.
 

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_randproj import config as settings
+from keras_randproj.arguments import integers
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
 from keras_randproj.layers import attention_cache
@@ -56,8 +57,8 @@ class ProjectedAttention(DenseHolder):
             )
         self.dropout = float(dropout)
         self.use_bias = bool(use_bias)
-        self.out_shape = _positive_tuple("output_shape", output_shape)
-        self.attention_axes = _axes(attention_axes)
+        self.out_shape = _positive_integers("output_shape", output_shape)
+        self.attention_axes = integers("attention_axes", attention_axes)
         self.sliding_window = (
             None
             if sliding_window is None
@@ -325,27 +326,6 @@ def _check_shapes(query_shape, value_shape, key_shape):
     return key_shape
 
 
-def _axes(axes):
-    if axes is None:
-        return None
-    if isinstance(axes, int):
-        return (axes,)
-    if not isinstance(axes, (list, tuple)):
-        raise ValueError(
-            "`attention_axes` must be an integer, a list or a tuple. "
-            f"Received: attention_axes={axes!r}"
-        )
-    return tuple(axes)
-
-
-def _positive_tuple(name, shape):
-    if shape is None:
-        return None
-    if isinstance(shape, int):
-        shape = (shape,)
-    if not isinstance(shape, (list, tuple)):
-        raise ValueError(
-            f"`{name}` must be an integer, a list or a tuple. "
-            f"Received: {name}={shape!r}"
-        )
-    return tuple(positive_integer(name, size) for size in shape)
+def _positive_integers(name, value):
+    found = integers(name, value)
+    return found and tuple(positive_integer(name, size) for size in found)
