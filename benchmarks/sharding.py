@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.process_memory import memory
+
 RESULTS = Path(__file__).parent / "results" / "sharding.json"
 DEVICES = 8
 BATCH = 8
@@ -68,14 +70,6 @@ def child(kind, size, dtype):
 
 def report(start, **found):
     print(json.dumps({**found, "peak": memory("VmHWM") - start}), flush=True)
-
-
-def memory(name, path="/proc/self/status"):
-    """Bytes of a line such as `VmHWM:  12 kB`."""
-    for line in Path(path).read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    return 0
 
 
 def watched(kind, size, dtype):

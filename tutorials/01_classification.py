@@ -104,28 +104,28 @@ MODELS = {
         mixed_net,
         {"ranks": (12, 8), "dropout": 0.1},
         12,
-        (1, 0),
+        (1, 1),
     ),
     "Dense": (dense_net, {}, 10, (1, 1)),
     "Dense 784-4-10": (dense_net, {"widths": (4,)}, 10, (1, 1)),
     "low rank 1": (low_rank_net, {"rank": 1}, 10, (1, 1)),
-    "PRP hadamard": (prp_net, HADAMARD, 10, (1, 0)),
-    "PRP hadamard, depth 3": (prp_net, {**HADAMARD, "depth": 3}, 10, (1, 0)),
-    "PRP gaussian, rank-4 residual": (
+    "PRP hadamard, 2048-1024-10": (
         prp_net,
-        {"residual_rank": 4},
+        {**HADAMARD, "widths": (2048, 1024)},
         10,
-        (1, 0),
+        (1, 1),
     ),
-    "PRP orthogonal": (prp_net, {"projection": "orthogonal"}, 10, (1, 0)),
-    "PRP sparse ternary": (
-        prp_net,
-        {"projection": "sparse_ternary"},
-        10,
-        (1, 0),
-    ),
-    "PRP rademacher": (prp_net, {"projection": "rademacher"}, 10, (1, 0)),
 }
+FAMILIES = ("hadamard", "orthogonal", "sparse_ternary", "rademacher")
+for family in FAMILIES:
+    name = f"PRP {family.replace('_', ' ')}"
+    MODELS[name] = prp_net, {"projection": family}, 10, (1, 1)
+for depth in (2, 3, 4, 5):
+    arguments = {**HADAMARD, "depth": depth}
+    MODELS[f"PRP hadamard, depth {depth}"] = prp_net, arguments, 10, (1, 1)
+for rank in (1, 4, 16):
+    name = f"PRP gaussian, rank-{rank} residual"
+    MODELS[name] = prp_net, {"residual_rank": rank}, 10, (1, 1)
 DATASETS = ("mnist", "fashion_mnist")
 if tutorial.FAST:
     names = ("PRP gaussian", "hadamard, depth 3, dense head")
