@@ -5,11 +5,15 @@ def list_again(layers):
     """Has layers list their parameters anew when these are next used.
 
     On PyTorch a layer keeps a list of those that it and the layers in it had
-    when it was built. On other backends nothing happens.
+    when it was built; so does the functional model in a `Sequential`, which
+    is a module of it but none of its layers. On other backends nothing
+    happens.
 
     Args:
         layers: Iterable of layers.
     """
     for layer in layers:
-        if hasattr(layer, "_torch_params"):
-            del layer._torch_params
+        modules = list(layer.modules()) if hasattr(layer, "modules") else []
+        for module in modules:
+            if hasattr(module, "_torch_params"):
+                del module._torch_params
