@@ -46,7 +46,7 @@ def test_p_is_held_as_asked_and_then_as_before(form, storage, shape):
         assert len(model.weights) == len(weights)
         inside = keras.ops.convert_to_numpy(model(x))
         if BACKEND == "torch":
-            exported = {tuple(v.shape) for v in model.state_dict().values()}
+            exported = {tuple(p.shape) for p in model.parameters()}
             assert exported == {tuple(w.shape) for w in model.weights}
     np.testing.assert_allclose(inside, expected, rtol=1e-5, atol=1e-5)
     assert paths(model) == before
