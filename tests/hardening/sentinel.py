@@ -1,6 +1,7 @@
 """Notices what a file makes a process do, and bounds what it may allocate."""
 
 import contextlib
+import os
 import resource
 import sys
 from pathlib import Path
@@ -33,12 +34,15 @@ class Sentinel:
     """Python's own audit events, while a file is loaded.
 
     Args:
-        folder: Path of the only folder that may be written to. A module that
-            must not be imported is put there, and on the import path.
+        folder: Path of the only folder that may be written to, beside that of
+            what JAX compiled. A module that must not be imported is put there,
+            and on the import path.
     """
 
     def __init__(self, folder):
         self.folder = str(folder)
+        compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR", self.folder)
+        self.writable = self.folder, compiled
         self.seen = None
         trap = Path(folder) / f"{TRAP}.py"
         trap.write_text("def run(*args, **kwargs):\n    return None\n")
@@ -56,7 +60,7 @@ class Sentinel:
             self.seen.append(f"{event} {args}"[:200])
 
     def _writes(self, path, mode, flags):
-        if not isinstance(path, str) or path.startswith(self.folder):
+        if not isinstance(path, str) or path.startswith(self.writable):
             return False
         return bool(WRITING & set(mode or "")) and path != "/dev/null"
 
