@@ -15,12 +15,13 @@ class BackendProcess:
     Args:
         backend: Name of a Keras backend.
         module: Name of a module whose `--worker` calls `serve`.
+        environment: Dict of further variables.
     """
 
-    def __init__(self, backend, module):
+    def __init__(self, backend, module, environment):
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, "--worker"],
-            env={**os.environ, "KERAS_BACKEND": backend},
+            env={**os.environ, **environment, "KERAS_BACKEND": backend},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

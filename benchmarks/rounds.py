@@ -11,11 +11,14 @@ one again.
 import argparse
 import collections
 import datetime
+import functools
+import gc
 import json
 import random
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.backend_process import BackendProcess
@@ -23,12 +26,17 @@ from benchmarks.backend_process import serve
 
 BACKENDS = ("torch", "jax", "tensorflow")
 SUFFIXES = (".keras", ".keras", ".weights.h5")
+# JAX keeps what it compiled: processes end after so many rounds.
+CHUNK = 50
 
 
 def worker():
     """Serves the steps of a round, and where this process runs."""
     from benchmarks import round_steps
     from benchmarks.eugen_results import provenance
+
+    # Each round collects garbage; what libraries made is none.
+    gc.freeze()
 
     def about():
         return {
@@ -40,6 +48,33 @@ def worker():
     steps = (round_steps.describe, round_steps.write, round_steps.check)
     steps = (*steps, round_steps.read, about)
     serve({step.__name__: step for step in steps})
+
+
+def chunk(seed, compiled, numbers):
+    """The loads of some rounds, in processes of their own.
+
+    Args:
+        seed: Integer, the run's.
+        compiled: Path where JAX keeps what it compiled, for later processes.
+        numbers: `range` of rounds.
+
+    Returns:
+        List of what `run` yields, and where the processes ran.
+    """
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": compiled,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    processes = {
+        backend: BackendProcess(backend, "benchmarks.rounds", cache)
+        for backend in BACKENDS
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        lines = list(run(processes, seed, numbers, Path(folder)))
+    about = processes["torch"].ask("about")
+    for process in processes.values():
+        process.close()
+    return lines, about
 
 
 def run(processes, seed, numbers, folder):
@@ -155,6 +190,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--worker", action="store_true")
     options = parser.parse_args()
@@ -162,19 +198,23 @@ def main():
         worker()
         return
     start = time.perf_counter()
-    processes = {b: BackendProcess(b, "benchmarks.rounds") for b in BACKENDS}
-    about = processes["torch"].ask("about")
-    lines = []
-    numbers = range(options.first, options.first + options.rounds)
-    with tempfile.TemporaryDirectory() as folder:
-        for line in run(processes, options.seed, numbers, Path(folder)):
-            lines.append(line)
-            if line["mismatches"]:
-                print(line, flush=True)
-            if len(lines) % 100 == 0:
-                print(f"{len(lines)} loads", file=sys.stderr, flush=True)
-    for process in processes.values():
-        process.close()
+    stop = options.first + options.rounds
+    chunks = [
+        range(first, min(first + CHUNK, stop))
+        for first in range(options.first, stop, CHUNK)
+    ]
+    lines: list = []
+    about: dict = {}
+    with (
+        tempfile.TemporaryDirectory() as compiled,
+        ThreadPoolExecutor(options.parallel) as pool,
+    ):
+        work = functools.partial(chunk, options.seed, compiled)
+        for found, where in pool.map(work, chunks):
+            lines += found
+            about = where
+            bad = [line for line in found if line["mismatches"]]
+            print(*bad, f"{len(lines)} loads", sep="\n", flush=True)
     result = {
         "seed": options.seed,
         "date": datetime.date.today().isoformat(),
