@@ -1,6 +1,9 @@
 """Exports of models with projections."""
 
+import keras
+
 from keras_randproj.exports import formats
+from keras_randproj.exports import onnx_erfc
 from keras_randproj.exports.exportable import exportable
 
 
@@ -49,5 +52,7 @@ def export(
             f"`export()` needs a built model: call '{model.name}' on an "
             "input, or `build` it, first."
         )
+    if format == "onnx" and keras.backend.backend() == "tensorflow":
+        onnx_erfc.register()
     with exportable(model, export_projection):
         model.export(filepath, format=format, **kwargs)
