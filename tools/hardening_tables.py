@@ -35,9 +35,9 @@ def killed():
         "callback and file", "kills", "old", "new", "mixed", "does not load"
     )
     for r in data["rows"]:
-        counts = [r[k] for k in ("kills", "old", "new", "mixed")]
+        kinds = ("kills", "old", "new", "mixed", "does not load")
         name = f"`{r['callback']}`, `{r['file']}`"
-        lines.append(row(name, *counts, r["does not load"]))
+        lines.append(row(name, *(f"{r[kind]:,}" for kind in kinds)))
     lines += [
         "",
         "`python -m benchmarks.killed_saves`, a megabyte of learned "
@@ -65,7 +65,7 @@ def rounds():
                 f"{r['loads']:,}",
                 f"{r['matrices']:,}",
                 f"{r['numbers']:,}",
-                sum(r["mismatches"].values()),
+                f"{sum(r['mismatches'].values()):,}",
                 f"{r['largest_difference']:.1e}",
             )
         )

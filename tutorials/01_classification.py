@@ -104,7 +104,7 @@ MODELS = {
         mixed_net,
         {"ranks": (12, 8), "dropout": 0.1},
         12,
-        (1, 1),
+        (1, 0),
     ),
     "Dense": (dense_net, {}, 10, (1, 1)),
     "Dense 784-4-10": (dense_net, {"widths": (4,)}, 10, (1, 1)),
@@ -113,19 +113,19 @@ MODELS = {
         prp_net,
         {**HADAMARD, "widths": (2048, 1024)},
         10,
-        (1, 1),
+        (1, 0),
     ),
 }
 FAMILIES = ("hadamard", "orthogonal", "sparse_ternary", "rademacher")
 for family in FAMILIES:
     name = f"PRP {family.replace('_', ' ')}"
-    MODELS[name] = prp_net, {"projection": family}, 10, (1, 1)
+    MODELS[name] = prp_net, {"projection": family}, 10, (1, 0)
 for depth in (2, 3, 4, 5):
     arguments = {**HADAMARD, "depth": depth}
-    MODELS[f"PRP hadamard, depth {depth}"] = prp_net, arguments, 10, (1, 1)
+    MODELS[f"PRP hadamard, depth {depth}"] = prp_net, arguments, 10, (1, 0)
 for rank in (1, 4, 16):
     name = f"PRP gaussian, rank-{rank} residual"
-    MODELS[name] = prp_net, {"residual_rank": rank}, 10, (1, 1)
+    MODELS[name] = prp_net, {"residual_rank": rank}, 10, (1, 0)
 DATASETS = ("mnist", "fashion_mnist")
 if tutorial.FAST:
     names = ("PRP gaussian", "hadamard, depth 3, dense head")
