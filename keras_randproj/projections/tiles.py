@@ -26,7 +26,7 @@ Span = tuple[int, int]
 
 # Entries made by one thread at a time: large enough to amortise the calls,
 # small enough to bound the memory of a pass over a matrix of any size.
-STRIP_ENTRIES = 2**20
+STRIP_ENTRIES = 2**18
 
 
 @dataclass(frozen=True, eq=False)
