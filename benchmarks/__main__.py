@@ -18,6 +18,7 @@ QUESTIONS = [
     "loading",
     "sketching",
     "splits",
+    "few_outputs",
     "attention",
     "eugen",
     "mnist",

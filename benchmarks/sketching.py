@@ -23,7 +23,7 @@ def rows():
     fitted = [b(COMPONENTS, random_state=0).fit(x) for b in BASELINES]
     for family in ("hadamard", "sparse_ternary"):
         layer = projections.get(family, units=COMPONENTS, seed=0)
-        ours = _call(layer, x)
+        ours = call_of(layer, x)
         for baseline in fitted:
             yield {
                 "question": f"transform to {COMPONENTS}, {family}",
@@ -35,7 +35,8 @@ def rows():
             }
 
 
-def _call(layer, x):
+def call_of(layer, x):
+    """A callable that projects x and waits for the result."""
     if keras.backend.backend() != "torch":
         model = keras.Sequential([keras.Input(x.shape[1:]), layer])
         return compiled.inference(model, x)

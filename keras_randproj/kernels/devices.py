@@ -22,6 +22,22 @@ def automatic(x):
     return ("reference",)
 
 
+def one_cpu():
+    """Whether JAX or TensorFlow has a CPU only, and the model is not spread."""
+    if keras.distribution.distribution() is not None:
+        return False
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.default_backend() == "cpu"
+    import tensorflow as tf
+
+    accelerators = {"GPU", "TPU"}
+    return not accelerators & {
+        device.device_type for device in tf.config.list_physical_devices()
+    }
+
+
 def exporting():
     """Whether `torch.export` is tracing: a program that runs without us."""
     if keras.backend.backend() != "torch":

@@ -7,11 +7,15 @@ The contract numbers the outputs so that no last transpose is needed.
 """
 
 import functools
+import math
 
+import keras
 import numpy as np
 from keras import ops
 
+from keras_randproj.kernels import few_outputs
 from keras_randproj.kernels.devices import in_dynamo
+from keras_randproj.kernels.devices import one_cpu
 from keras_randproj.kernels.operands import SignedHadamard
 
 
@@ -38,6 +42,8 @@ def multiply(operand: SignedHadamard, x, alpha):
 
 def _forward(operand, x, alpha):
     groups, order = operand.signs.shape
+    if _wants_few(operand, x.shape[0]):
+        return _few_outputs(operand, x, alpha)
     first, second = factors(order)
     if groups == 1 and order == operand.rows:
         x = x * (alpha * operand.signs[0])
@@ -49,6 +55,36 @@ def _forward(operand, x, alpha):
     if operand.positions is None:
         return y
     return ops.take(y, operand.positions, axis=-1)
+
+
+def _wants_few(operand, rows):
+    # torch has a kernel of its own, and unrolls loops where it compiles.
+    if not operand.fullest or keras.backend.backend() == "torch":
+        return False
+    groups, order = operand.signs.shape
+    sizes = rows, order, groups, operand.cols
+    return few_outputs.pays(*sizes, few_outputs.SHARES) and one_cpu()
+
+
+def _few_outputs(operand, x, alpha):
+    order, cols = operand.signs.shape[1], operand.cols
+    count = few_outputs.parts(cols)
+    rows_of_h = row_of_h(operand.positions, order)
+    taken, place = few_outputs.columns(rows_of_h, order, operand.fullest)
+    walsh = ops.take(_walsh(order // count, x.dtype), taken, axis=0)
+    walsh = ops.swapaxes(walsh, 1, 2)
+    size = few_outputs.rows_per_block(x.shape[0], order)
+
+    def block(x):
+        x = _pad_last(x * alpha, order) * operand.signs[0]
+        y = ops.reshape(x, (size, count, order // count))
+        y = ops.einsum("pq,rqw->prw", _walsh(count, y.dtype), y)
+        y = ops.swapaxes(ops.matmul(y, walsh), 0, 1)
+        return ops.take(ops.reshape(y, (size, -1)), place, axis=-1)
+
+    y = ops.map(block, ops.reshape(x, (-1, size, operand.rows)))
+    # Weights that were overwritten do not fit what the seed said of them.
+    return ops.where(place < 0, math.nan, ops.reshape(y, (-1, cols)))
 
 
 def _backward(operand, g, alpha):
@@ -79,6 +115,12 @@ def factors(order):
     power = order.bit_length() - 1
     first = 1 << (power // 2)
     return first, order // first
+
+
+def row_of_h(position, order):
+    """The row of H that an output position stands for."""
+    first, second = factors(order)
+    return position % first * second + position // first
 
 
 def _slots(operand):

@@ -73,8 +73,10 @@ class SignedHadamard(Operand):
     """`R H D`: random signs, a Walsh-Hadamard matrix, a choice of rows.
 
     `signs` is `(groups, order)`; `positions` lists the `cols` chosen outputs
-    among `groups * order`, or is `None` where all are taken.
+    among `groups * order`, or is `None` where all are taken. `fullest` is what
+    `few_outputs.fullest` says of them, or 0 for unknown.
     """
 
     signs: Any = None
     positions: Any = None
+    fullest: int = 0

@@ -60,6 +60,7 @@ class Hadamard(Projection):
         super().__init__(*args, **kwargs)
         self.signs = None
         self.positions = None
+        self.fullest = 0
 
     def entries(self, seed, rows, cols, stream=0):
         """float32 sub-block of a stream's sign matrix, `D_b[i]` at (i, b)."""
@@ -75,7 +76,7 @@ class Hadamard(Projection):
         rows, cols = self.matrix_shape
         order, groups = order_and_groups(rows, cols)
         walsh = kernels.walsh_matrix(order).astype("float64")
-        walsh = walsh[:, output_rows(order)]
+        walsh = walsh[:, kernels.row_of_h(np.arange(order), order)]
         signs = self.entries(self.seed, (0, rows), (0, groups))
         blocks = [walsh[:rows] * signs[:, b, None] for b in range(groups)]
         matrix = np.concatenate(blocks, axis=1)
@@ -94,6 +95,12 @@ class Hadamard(Projection):
             self.positions = positions.add_weight(
                 self, "positions", (self.units,), "int32"
             )
+            self._count_fullest()
+
+    def set_seed(self, seed):
+        super().set_seed(seed)
+        if self.positions is not None:
+            self._count_fullest()
 
     def fresh_weights(self):
         pairs = [(self.signs, SeededInitializer(self._signs))]
@@ -104,12 +111,23 @@ class Hadamard(Projection):
     def operand(self):
         rows, cols = self.matrix_shape
         return kernels.SignedHadamard(
-            rows, cols, signs=self.signs, positions=self.positions
+            rows,
+            cols,
+            signs=self.signs,
+            positions=self.positions,
+            fullest=self.fullest,
         )
 
     def _signs(self, spans, dtype):
         groups, inputs = spans
         return np.ascontiguousarray(self.entries(self.seed, inputs, groups).T)
+
+    def _count_fullest(self):
+        order, groups = order_and_groups(*self.matrix_shape)
+        if groups == 1:
+            chosen = chosen_positions(self.seed, self.matrix_shape)
+            rows = kernels.row_of_h(chosen, order)
+            self.fullest = kernels.fullest(rows, order)
 
     def _positions(self, spans, dtype):
         chosen = chosen_positions(self.seed, self.matrix_shape)
@@ -120,13 +138,6 @@ def order_and_groups(rows, cols):
     """The order n of H, and how many groups of n outputs there are."""
     order = 1 << (rows - 1).bit_length()
     return order, -(-cols // order)
-
-
-def output_rows(order):
-    """The row of H that each output position stands for."""
-    first, second = kernels.factors(order)
-    position = np.arange(order)
-    return (position % first) * second + position // first
 
 
 def chosen_positions(seed, shape):

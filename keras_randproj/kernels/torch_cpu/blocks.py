@@ -9,7 +9,9 @@ import functools
 
 import torch
 
+from keras_randproj.kernels import few_outputs
 from keras_randproj.kernels.hadamard import factors
+from keras_randproj.kernels.hadamard import row_of_h
 from keras_randproj.kernels.hadamard import walsh_matrix
 
 # Numbers in a buffer: 2 MiB of float32, the fastest of 2**16 to 2**20.
@@ -18,6 +20,9 @@ BUFFER = 2**19
 # three products are faster then (`python -m benchmarks --only splits`).
 SPLIT = 128
 TRAILING = 16
+# Where few outputs are chosen: see `few_outputs.SHARES`, and the least order.
+FEW = ((2**22, 32),)
+FEW_ORDER = 2**13
 
 
 def multiply(operand, x, alpha, scale, bias, before, after):
@@ -50,6 +55,8 @@ def multiply(operand, x, alpha, scale, bias, before, after):
     shape = 2, min(rows, len(x)), *signs.shape
     buffers = torch.empty(shape, dtype=wide)
     transform = _backward if operand.transposed else _forward
+    if _wants_few(operand, len(x)):
+        transform = _few_outputs(operand, wide)
     for part, target in zip(x.split(rows), y.split(rows), strict=True):
         u, v = buffers[:, : len(part)]
         z = transform(operand, part, inner, signs, u, v)
@@ -62,9 +69,7 @@ def multiply(operand, x, alpha, scale, bias, before, after):
 
 def _forward(operand, x, inner, signs, u, v):
     """Outputs of a block before the outer factor."""
-    torch.mul(x.unsqueeze(1), inner, out=u[..., : operand.rows])
-    if operand.rows < u.shape[-1]:
-        u[..., operand.rows :] = 0
+    _times(x, inner, u)
     first, leading, trailing = _three_factors(u.shape[-1])
     _transform_trailing(u, v, trailing)
     walsh = _walsh(first, u.dtype)
@@ -77,6 +82,13 @@ def _forward(operand, x, inner, signs, u, v):
     if operand.positions is None:
         return y
     return y.index_select(1, operand.positions)
+
+
+def _times(x, inner, u):
+    """The input, zeros behind it, in every group of u."""
+    torch.mul(x.unsqueeze(1), inner, out=u[..., : inner.shape[-1]])
+    if inner.shape[-1] < u.shape[-1]:
+        u[..., inner.shape[-1] :] = 0
 
 
 def _backward(operand, x, inner, signs, u, v):
@@ -98,6 +110,35 @@ def _backward(operand, x, inner, signs, u, v):
     if len(signs) == 1:
         return y[:, 0, : operand.rows]
     return torch.mul(y, signs, out=spare).sum(1)[:, : operand.rows]
+
+
+def _wants_few(operand, rows):
+    if operand.transposed or operand.positions is None:
+        return False
+    groups, order = operand.signs.shape
+    if order < FEW_ORDER:
+        return False
+    return few_outputs.pays(rows, order, groups, operand.cols, FEW)
+
+
+def _few_outputs(operand, dtype):
+    """`_forward` for few chosen outputs."""
+    order, positions = operand.signs.shape[1], operand.positions
+    rows_of_h = row_of_h(positions, order)
+    capacity = few_outputs.fullest(rows_of_h.numpy(), order)
+    taken, place = few_outputs.columns(rows_of_h, order, capacity)
+    count = len(taken)
+    first, second = _walsh(count, dtype), _walsh(order // count, dtype)
+    second = second[taken].transpose(1, 2).contiguous()
+
+    def transform(operand, x, inner, signs, u, v):
+        _times(x, inner, u)
+        u, v = (part.view(len(x), count, order // count) for part in (u, v))
+        torch.bmm(first.expand(len(x), count, count), u, out=v)
+        y = torch.bmm(v.transpose(0, 1), second).transpose(0, 1)
+        return y.flatten(1).index_select(1, place)
+
+    return transform
 
 
 def _three_factors(order):

@@ -1,0 +1,86 @@
+"""A Hadamard transform of which few outputs are wanted.
+
+H_n is the Kronecker product of H_p and H_w, w = n / p. After the product with
+H_p over p parts of the input, a part needs only the columns of H_w that lead
+to chosen outputs: few, and no array of all outputs is made.
+"""
+
+import numpy as np
+from keras import ops
+
+# What is chosen must be a small share of the outputs, a smaller one where the
+# input has fewer numbers: pairs of numbers and of n over what is chosen.
+# `python -m benchmarks --only few_outputs` measures it.
+SHARES = ((2**22, 8), (2**18, 32))
+# Numbers of the input that go through together, to stay in the cache.
+BLOCK = 2**21
+FEWEST_ROWS = 8
+
+
+def pays(rows, order, groups, cols, shares):
+    """Whether to take this way.
+
+    Args:
+        rows: Integer, rows of the input; `None` if unknown.
+        order: Integer, the order n of H.
+        groups: Integer, how many groups of n outputs there are.
+        cols: Integer, how many outputs are chosen.
+        shares: Pairs as `SHARES`.
+    """
+    if rows is None or groups > 1:
+        return False
+    return any(
+        rows * order >= numbers and cols * share <= order
+        for numbers, share in shares
+    )
+
+
+def parts(cols):
+    """p: the smallest power of two whose square is `cols` or more."""
+    return 1 << (((cols - 1).bit_length() + 1) // 2)
+
+
+def fullest(rows_of_h, order):
+    """The most chosen outputs that one part has.
+
+    Args:
+        rows_of_h: NumPy array, the row of H behind each chosen output.
+        order: Integer, the order of H.
+    """
+    width = order // parts(len(rows_of_h))
+    return int(np.bincount(rows_of_h // width).max())
+
+
+def columns(rows_of_h, order, capacity):
+    """Which columns each part needs, and where the chosen outputs then are.
+
+    Args:
+        rows_of_h: Integer tensor `(cols,)`, the row of H behind each output.
+        order: Integer, the order of H.
+        capacity: Integer, the most chosen outputs that one part has.
+
+    Returns:
+        Integer tensors `(p, capacity)` and `(cols,)`, -1 where a part has no
+        room for an output.
+    """
+    cols = rows_of_h.shape[0]
+    count = parts(cols)
+    width = order // count
+    part, column = rows_of_h // width, rows_of_h % width
+    every = ops.arange(count, dtype=part.dtype)
+    before = ops.cast(part[:, None] < every, part.dtype)
+    start = ops.sum(before, axis=0)
+    by_row = ops.argsort(rows_of_h)
+    nth = ops.cast(ops.argsort(by_row), part.dtype) - ops.take(start, part)
+    place = ops.where(nth < capacity, part * capacity + nth, -1)
+    # A part with fewer outputs than others takes those that follow as well.
+    slot = start[:, None] + ops.arange(capacity, dtype=start.dtype)
+    slot = ops.minimum(slot, cols - 1)
+    return ops.take(column, ops.take(by_row, slot)), place
+
+
+def rows_per_block(rows, order):
+    """The largest divisor of `rows` that stays in the cache; all if small."""
+    most = BLOCK // order
+    fitting = range(min(most, rows), FEWEST_ROWS - 1, -1)
+    return next((size for size in fitting if rows % size == 0), rows)
