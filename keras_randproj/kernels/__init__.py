@@ -7,11 +7,11 @@ from keras_randproj.kernels.dispatch import (
 from keras_randproj.kernels.dispatch import modulate as modulate
 from keras_randproj.kernels.dispatch import modulate_stages as modulate_stages
 from keras_randproj.kernels.few_outputs import fullest as fullest
-from keras_randproj.kernels.hadamard import factors as factors
-from keras_randproj.kernels.hadamard import row_of_h as row_of_h
-from keras_randproj.kernels.hadamard import walsh_matrix as walsh_matrix
 from keras_randproj.kernels.operands import PackedMatrix as PackedMatrix
 from keras_randproj.kernels.operands import SeededTiles as SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard as SignedHadamard
 from keras_randproj.kernels.operands import StoredMatrix as StoredMatrix
 from keras_randproj.kernels.unsupported import Unsupported as Unsupported
+from keras_randproj.kernels.walsh import factors as factors
+from keras_randproj.kernels.walsh import row_of_h as row_of_h
+from keras_randproj.kernels.walsh import walsh_matrix as walsh_matrix

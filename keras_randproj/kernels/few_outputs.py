@@ -5,8 +5,16 @@ H_p over p parts of the input, a part needs only the columns of H_w that lead
 to chosen outputs: few, and no array of all outputs is made.
 """
 
+import math
+
+import keras
 import numpy as np
 from keras import ops
+
+from keras_randproj.kernels.devices import one_cpu
+from keras_randproj.kernels.walsh import pad_last
+from keras_randproj.kernels.walsh import row_of_h
+from keras_randproj.kernels.walsh import walsh
 
 # What is chosen must be a small share of the outputs, a smaller one where the
 # input has fewer numbers: pairs of numbers and of n over what is chosen.
@@ -15,6 +23,38 @@ SHARES = ((2**22, 8), (2**18, 32))
 # Numbers of the input that go through together, to stay in the cache.
 BLOCK = 2**21
 FEWEST_ROWS = 8
+
+
+def wanted(operand, rows):
+    """Whether this way is the faster one."""
+    # torch has a kernel of its own, and unrolls loops where it compiles.
+    if not operand.fullest or keras.backend.backend() == "torch":
+        return False
+    groups, order = operand.signs.shape
+    sizes = rows, order, groups, operand.cols
+    return pays(*sizes, SHARES) and one_cpu()
+
+
+def multiply(operand, x, alpha):
+    """`hadamard.multiply` of a matrix x, for chosen outputs."""
+    order, cols = operand.signs.shape[1], operand.cols
+    count = parts(cols)
+    rows_of_h = row_of_h(operand.positions, order)
+    taken, place = columns(rows_of_h, order, operand.fullest)
+    chosen = ops.take(walsh(order // count, x.dtype), taken, axis=0)
+    chosen = ops.swapaxes(chosen, 1, 2)
+    size = rows_per_block(x.shape[0], order)
+
+    def block(x):
+        x = pad_last(x * alpha, order) * operand.signs[0]
+        y = ops.reshape(x, (size, count, order // count))
+        y = ops.einsum("pq,rqw->prw", walsh(count, y.dtype), y)
+        y = ops.swapaxes(ops.matmul(y, chosen), 0, 1)
+        return ops.take(ops.reshape(y, (size, -1)), place, axis=-1)
+
+    y = ops.map(block, ops.reshape(x, (-1, size, operand.rows)))
+    # Weights that were overwritten do not fit what the seed said of them.
+    return ops.where(place < 0, math.nan, ops.reshape(y, (-1, cols)))
 
 
 def pays(rows, order, groups, cols, shares):

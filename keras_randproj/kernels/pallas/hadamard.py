@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jax import lax
 from jax.experimental import pallas as pl
 
-from keras_randproj.kernels.hadamard import factors
-from keras_randproj.kernels.hadamard import walsh_matrix
 from keras_randproj.kernels.pallas.requirements import interpreted
+from keras_randproj.kernels.walsh import factors
+from keras_randproj.kernels.walsh import walsh_matrix
 
 # Numbers that a program holds at a time. Not measured on a device yet.
 TILE = 8192
