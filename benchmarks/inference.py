@@ -25,6 +25,10 @@ SIZES = {
     ],
     "gaussian": [(2048, 1), (2048, 256), (4096, 256)],
 }
+AHEAD = [(1024, 256), (4096, 1), (4096, 256), (8192, 1)]
+# Inputs that take turns, so that none is still in the cache: 512 MiB with as
+# many targets of a copy.
+BUFFERS = 64
 DENSE = "keras.layers.Dense"
 
 
@@ -35,8 +39,11 @@ def rows():
             ours, dense = stacked(d, family), stacked(d, None)
             for batch in sorted(b for size, b in sizes if size == d):
                 yield _compiled(ours, dense, family, d, batch)
+    for d, batch in AHEAD:
+        yield _ahead_of_time(d, batch)
     yield _against_nothing(4096, 1)
     yield _against_a_copy(4096, 256)
+    yield _against_a_copy(4096, 256, BUFFERS)
     if keras.backend.backend() == "torch":
         yield _against_torch(4096, 256)
     for family, layers in (("hadamard", 1), ("hadamard", 3), ("gaussian", 3)):
@@ -82,11 +89,20 @@ def _against_nothing(d, batch):
     return _row(question, d, batch, "a model of one relu", ours, empty)
 
 
-def _against_a_copy(d, batch):
+def _ahead_of_time(d, batch):
     x = rows_of(d, batch)
-    ours = compiled.inference(stacked(d, "hadamard"), x)
+    ours, dense = stacked(d, "hadamard"), stacked(d, None)
+    calls = compiled.ahead_of_time(ours, x), compiled.ahead_of_time(dense, x)
+    question = "inference ahead of time, hadamard"
+    return _row(question, d, batch, DENSE, *calls)
+
+
+def _against_a_copy(d, batch, buffers=1):
+    inputs = [rows_of(d, batch) for _ in range(buffers)]
+    ours = compiled.inference(stacked(d, "hadamard"), *inputs)
     question = "inference, hadamard, beside a copy"
-    return _row(question, d, batch, "memory copy", ours, copy_of(x))
+    baseline = "memory copy" if buffers == 1 else "memory copy, not in cache"
+    return _row(question, d, batch, baseline, ours, copy_of(inputs))
 
 
 def _against_torch(d, batch):
