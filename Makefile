@@ -5,7 +5,9 @@ BACKENDS ?= torch jax tensorflow
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+# Python compiles a module when it is first imported, which few of them are.
+PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check \
+	-c constraints.txt
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
@@ -19,7 +21,7 @@ test: lint
 	@set -e; for backend in $(BACKENDS); do \
 		echo "== tests on $$backend"; \
 		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
-			$(BIN)/python -m pytest -n auto $(ARGS); \
+			$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS); \
 	done
 
 # Eight virtual devices on JAX, two on TensorFlow, two processes on torch.

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from readers import READER
 
 from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
@@ -203,22 +204,21 @@ np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0))
 """
 
 
-def test_other_backends_read_a_quantized_model(tmp_path):
+def test_another_backend_reads_a_quantized_model(tmp_path):
     model = model_of(projection="gaussian")
     quantized(model, config=WEIGHT_ONLY)
     expected = model.predict(X, verbose=0)
     model.save(tmp_path / "m.keras")
     np.save(tmp_path / "x.npy", X)
     files = [str(tmp_path / name) for name in ("m.keras", "x.npy", "y.npy")]
-    for backend in {"torch", "jax", "tensorflow"} - {keras.backend.backend()}:
-        subprocess.run(
-            [sys.executable, "-c", LOADER, *files],
-            env={**os.environ, "KERAS_BACKEND": backend},
-            check=True,
-        )
-        np.testing.assert_allclose(
-            np.load(files[2]), expected, rtol=1e-4, atol=1e-4
-        )
+    subprocess.run(
+        [sys.executable, "-c", LOADER, *files],
+        env={**os.environ, "KERAS_BACKEND": READER},
+        check=True,
+    )
+    np.testing.assert_allclose(
+        np.load(files[2]), expected, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_a_file_that_adapts_what_is_not_there_is_refused():

@@ -20,6 +20,7 @@ QUESTIONS = (
     "loading",
     "sketching",
     "splits",
+    "few_outputs",
     "attention",
 )
 # What is asked for: question, d, batch, and the least ratio.
@@ -28,8 +29,11 @@ TARGETS = [
     ("predict_on_batch, 3 x hadamard", 4096, 256, 12),
     ("inference, hadamard", 4096, 1, 30),
     ("inference, hadamard", 8192, 1, 60),
+    ("inference ahead of time, hadamard", 4096, 1, 30),
+    ("inference ahead of time, hadamard", 8192, 1, 60),
     ("training step, 3 x hadamard", 4096, 256, 10),
     ("inference, hadamard", 1024, 256, 5),
+    ("inference ahead of time, hadamard", 1024, 256, 5),
     ("training step, 1 x hadamard", 1024, 256, 3),
     ("training step, 3 x hadamard", 1024, 256, 3),
     ("training step, 1 x gaussian", 2048, 256, 1.4),
@@ -42,6 +46,7 @@ TARGETS = [
     ("peak memory of training, 3 x gaussian", 4096, 256, 3),
     ('forward and backward, storage="seed"', 65536, 3, 8),
     ("inference, hadamard, beside a copy", 4096, 256, 0.1),
+    ("inference, hadamard, beside a copy beyond the cache", 4096, 256, 0.1),
     ("transform to 512, hadamard", 16384, 1000, 3),
 ]
 # Where several baselines answer a question, the one that a target is about.

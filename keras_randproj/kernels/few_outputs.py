@@ -52,9 +52,13 @@ def multiply(operand, x, alpha):
         y = ops.swapaxes(ops.matmul(y, chosen), 0, 1)
         return ops.take(ops.reshape(y, (size, -1)), place, axis=-1)
 
-    y = ops.map(block, ops.reshape(x, (-1, size, operand.rows)))
+    if size == x.shape[0]:
+        y = block(x)
+    else:
+        y = ops.map(block, ops.reshape(x, (-1, size, operand.rows)))
+        y = ops.reshape(y, (-1, cols))
     # Weights that were overwritten do not fit what the seed said of them.
-    return ops.where(place < 0, math.nan, ops.reshape(y, (-1, cols)))
+    return ops.where(place < 0, math.nan, y)
 
 
 def pays(rows, order, groups, cols, shares):

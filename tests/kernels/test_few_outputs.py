@@ -9,6 +9,7 @@ from conformance import SEED
 from conformance import Conformance
 from keras import ops
 
+from keras_randproj import PRPDense
 from keras_randproj import projections
 from keras_randproj.kernels import few_outputs
 
@@ -105,6 +106,30 @@ def test_the_choice(rows, order, groups, cols, wanted):
 )
 def test_blocks_divide_the_batch(rows, order, wanted):
     assert few_outputs.rows_per_block(rows, order) == wanted
+
+
+@pytest.mark.parametrize("jit", [True, False], ids=["jit", "no jit"])
+def test_a_training_step_is_the_same(jit, always, monkeypatch, rng):
+    """In blocks, under the backend's compiler and without it."""
+    monkeypatch.setattr(few_outputs, "BLOCK", 256)
+    monkeypatch.setattr(few_outputs, "FEWEST_ROWS", 1)
+    x = rng.normal(size=(6, 256)).astype("float32")
+    y = rng.normal(size=(6, 20)).astype("float32")
+    trained = []
+    for shares in (few_outputs.SHARES, ()):
+        # torch compares its kernel with the reference.
+        monkeypatch.setattr(few_outputs, "SHARES", shares)
+        name = "reference" if TORCH and not shares else None
+        layer = PRPDense(
+            20, projection="hadamard", seed=SEED, implementation=name
+        )
+        model = keras.Sequential([keras.Input((256,)), layer])
+        model.compile("sgd", "mse", jit_compile=jit)
+        model.train_on_batch(x, y)
+        trained.append(model.get_weights())
+    assert always
+    for ours, plain in zip(*trained, strict=True):
+        np.testing.assert_allclose(ours, plain, atol=1e-5)
 
 
 def test_another_seed_counts_again(always, rng):
