@@ -6,7 +6,7 @@ from keras_randproj.kernels.dispatch import (
 )
 from keras_randproj.kernels.dispatch import modulate as modulate
 from keras_randproj.kernels.dispatch import modulate_stages as modulate_stages
-from keras_randproj.kernels.few_outputs import fullest as fullest
+from keras_randproj.kernels.few_outputs import crowded as crowded
 from keras_randproj.kernels.operands import PackedMatrix as PackedMatrix
 from keras_randproj.kernels.operands import SeededTiles as SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard as SignedHadamard

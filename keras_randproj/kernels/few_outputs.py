@@ -16,10 +16,10 @@ from keras_randproj.kernels.walsh import pad_last
 from keras_randproj.kernels.walsh import row_of_h
 from keras_randproj.kernels.walsh import walsh
 
-# What is chosen must be a small share of the outputs, a smaller one where the
-# input has fewer numbers: pairs of numbers and of n over what is chosen.
+# What is chosen must be a small share of the outputs, and the input large:
+# pairs of its numbers and of n over what is chosen, of which one must hold.
 # `python -m benchmarks --only few_outputs` measures it.
-SHARES = ((2**22, 8), (2**18, 32))
+SHARES = ((2**24, 8), (2**22, 16))
 # Numbers of the input that go through together, to stay in the cache.
 BLOCK = 2**21
 FEWEST_ROWS = 8
@@ -27,8 +27,10 @@ FEWEST_ROWS = 8
 
 def wanted(operand, rows):
     """Whether this way is the faster one."""
+    if operand.positions is None or operand.crowded:
+        return False
     # torch has a kernel of its own, and unrolls loops where it compiles.
-    if not operand.fullest or keras.backend.backend() == "torch":
+    if keras.backend.backend() == "torch":
         return False
     groups, order = operand.signs.shape
     sizes = rows, order, groups, operand.cols
@@ -39,14 +41,16 @@ def multiply(operand, x, alpha):
     """`hadamard.multiply` of a matrix x, for chosen outputs."""
     order, cols = operand.signs.shape[1], operand.cols
     count = parts(cols)
-    rows_of_h = row_of_h(operand.positions, order)
-    taken, place = columns(rows_of_h, order, operand.fullest)
+    # TensorFlow differentiates no loop that captures a variable.
+    signs = ops.stop_gradient(operand.signs)[0]
+    rows_of_h = row_of_h(ops.stop_gradient(operand.positions), order)
+    taken, place = columns(rows_of_h, order, room(cols))
     chosen = ops.take(walsh(order // count, x.dtype), taken, axis=0)
     chosen = ops.swapaxes(chosen, 1, 2)
     size = rows_per_block(x.shape[0], order)
 
     def block(x):
-        x = pad_last(x * alpha, order) * operand.signs[0]
+        x = pad_last(x * alpha, order) * signs
         y = ops.reshape(x, (size, count, order // count))
         y = ops.einsum("pq,rqw->prw", walsh(count, y.dtype), y)
         y = ops.swapaxes(ops.matmul(y, chosen), 0, 1)
@@ -57,7 +61,7 @@ def multiply(operand, x, alpha):
     else:
         y = ops.map(block, ops.reshape(x, (-1, size, operand.rows)))
         y = ops.reshape(y, (-1, cols))
-    # Weights that were overwritten do not fit what the seed said of them.
+    # Positions that were overwritten may have no room.
     return ops.where(place < 0, math.nan, y)
 
 
@@ -84,13 +88,29 @@ def parts(cols):
     return 1 << (((cols - 1).bit_length() + 1) // 2)
 
 
-def fullest(rows_of_h, order):
-    """The most chosen outputs that one part has.
+def room(cols):
+    """Places for chosen outputs in a part: one size for all seeds.
+
+    Eight standard deviations above the mean, as compiled calls outlive a
+    change of the seed: fewer than one seed in a million is `crowded`.
+    """
+    mean = cols / parts(cols)
+    return min(cols, math.ceil(mean + 8 * math.sqrt(mean)))
+
+
+def crowded(rows_of_h, order):
+    """Whether some part has more chosen outputs than room.
 
     Args:
         rows_of_h: NumPy array, the row of H behind each chosen output.
         order: Integer, the order of H.
     """
+    cols = len(rows_of_h)
+    return bool(fullest(rows_of_h, order) > room(cols))
+
+
+def fullest(rows_of_h, order):
+    """The most chosen outputs that one part has."""
     width = order // parts(len(rows_of_h))
     return int(np.bincount(rows_of_h // width).max())
 

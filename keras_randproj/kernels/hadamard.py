@@ -42,9 +42,9 @@ def multiply(operand: SignedHadamard, x, alpha):
 
 
 def _forward(operand, x, alpha):
-    groups, order = operand.signs.shape
     if few_outputs.wanted(operand, x.shape[0]):
         return few_outputs.multiply(operand, x, alpha)
+    groups, order = operand.signs.shape
     first, second = factors(order)
     if groups == 1 and order == operand.rows:
         x = x * (alpha * operand.signs[0])

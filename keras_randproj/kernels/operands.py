@@ -73,10 +73,10 @@ class SignedHadamard(Operand):
     """`R H D`: random signs, a Walsh-Hadamard matrix, a choice of rows.
 
     `signs` is `(groups, order)`; `positions` lists the `cols` chosen outputs
-    among `groups * order`, or is `None` where all are taken. `fullest` is what
-    `few_outputs.fullest` says of them, or 0 for unknown.
+    among `groups * order`, or is `None` where all are taken. `crowded` is what
+    `few_outputs.crowded` says of them.
     """
 
     signs: Any = None
     positions: Any = None
-    fullest: int = 0
+    crowded: bool = False

@@ -60,7 +60,7 @@ class Hadamard(Projection):
         super().__init__(*args, **kwargs)
         self.signs = None
         self.positions = None
-        self.fullest = 0
+        self.crowded = False
 
     def entries(self, seed, rows, cols, stream=0):
         """float32 sub-block of a stream's sign matrix, `D_b[i]` at (i, b)."""
@@ -95,12 +95,18 @@ class Hadamard(Projection):
             self.positions = positions.add_weight(
                 self, "positions", (self.units,), "int32"
             )
-            self._count_fullest()
+            self.crowded = crowded(self.seed, self.matrix_shape)
 
     def set_seed(self, seed):
+        may_grow = self.positions is not None and not self.crowded
+        if may_grow and crowded(seed, self.matrix_shape):
+            raise ValueError(
+                "The outputs that this seed chooses lie so close together "
+                f"that calls compiled for layer '{self.path}' cannot compute "
+                "them. Build the layer with this seed, or load the whole "
+                f"model. Received: seed={seed}"
+            )
         super().set_seed(seed)
-        if self.positions is not None:
-            self._count_fullest()
 
     def fresh_weights(self):
         pairs = [(self.signs, SeededInitializer(self._signs))]
@@ -115,19 +121,12 @@ class Hadamard(Projection):
             cols,
             signs=self.signs,
             positions=self.positions,
-            fullest=self.fullest,
+            crowded=self.crowded,
         )
 
     def _signs(self, spans, dtype):
         groups, inputs = spans
         return np.ascontiguousarray(self.entries(self.seed, inputs, groups).T)
-
-    def _count_fullest(self):
-        order, groups = order_and_groups(*self.matrix_shape)
-        if groups == 1:
-            chosen = chosen_positions(self.seed, self.matrix_shape)
-            rows = kernels.row_of_h(chosen, order)
-            self.fullest = kernels.fullest(rows, order)
 
     def _positions(self, spans, dtype):
         chosen = chosen_positions(self.seed, self.matrix_shape)
@@ -138,6 +137,15 @@ def order_and_groups(rows, cols):
     """The order n of H, and how many groups of n outputs there are."""
     order = 1 << (rows - 1).bit_length()
     return order, -(-cols // order)
+
+
+def crowded(seed, shape):
+    """`few_outputs.crowded`; False where there is a second group of outputs."""
+    order, groups = order_and_groups(*shape)
+    if groups > 1:
+        return False
+    chosen = chosen_positions(seed, shape)
+    return kernels.crowded(kernels.row_of_h(chosen, order), order)
 
 
 def chosen_positions(seed, shape):
