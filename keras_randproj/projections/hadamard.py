@@ -98,6 +98,15 @@ class Hadamard(Projection):
             self.crowded = crowded(self.seed, self.matrix_shape)
 
     def set_seed(self, seed):
+        """Replaces P by that of another seed.
+
+        Args:
+            seed: Integer in `[0, 2**64)`.
+
+        Raises:
+            ValueError: If the outputs that it chooses do not fit what calls
+                were compiled for: for fewer than one seed in a million.
+        """
         may_grow = self.positions is not None and not self.crowded
         if may_grow and crowded(seed, self.matrix_shape):
             raise ValueError(
