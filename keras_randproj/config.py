@@ -2,6 +2,7 @@
 
 import os
 
+from keras_randproj import kernels
 from keras_randproj.arguments import positive_integer
 
 MAX_ELEMENTS_VARIABLE = "KERAS_RANDPROJ_MAX_ELEMENTS"
@@ -10,7 +11,6 @@ DEFAULT_MAX_ELEMENTS = 2**31
 MAX_MATRICES = 1024
 
 _max_elements: int | None = None
-_implementation: str | None = None
 
 
 def max_elements() -> int:
@@ -94,8 +94,17 @@ def check_count(count: int, owner: str) -> None:
 
 
 def implementation() -> str | None:
-    """The implementation that layers use when they name none themselves."""
-    return _implementation
+    """The implementation that layers use when they name none themselves.
+
+    Returns:
+        String, or `None` where each call takes the fastest that can run.
+
+    Example:
+
+    >>> implementation() is None
+    True
+    """
+    return kernels.default()
 
 
 def set_implementation(value: str | None) -> None:
@@ -108,7 +117,4 @@ def set_implementation(value: str | None) -> None:
     Raises:
         ValueError: If no implementation has that name.
     """
-    from keras_randproj.kernels import check_implementation
-
-    global _implementation
-    _implementation = check_implementation(value)
+    kernels.set_default(value)

@@ -5,25 +5,62 @@ back; `None` tries those meant for the device and ends at the reference.
 Programs made by `torch.export` hold the reference, whatever is named.
 """
 
-from keras_randproj import config
+import contextlib
+
 from keras_randproj.arguments import one_of
 from keras_randproj.kernels import pallas
+from keras_randproj.kernels import portable
 from keras_randproj.kernels import reference
 from keras_randproj.kernels import torch_cpu
 from keras_randproj.kernels import triton
 from keras_randproj.kernels.devices import automatic
 from keras_randproj.kernels.devices import exporting
-from keras_randproj.kernels.unsupported import Unsupported
 
-# Each module has a `modulate`, and imports its compiler when that is called.
+# Each has `refusals` and `modulate`, and imports its compiler in the latter.
 IMPLEMENTATIONS = {
     "triton": triton,
     "pallas": pallas,
     "torch_cpu": torch_cpu,
+    "portable": portable,
     "reference": reference,
 }
-# Those that compute several stages in one kernel.
-FUSING = {"triton": triton}
+
+_default: str | None = None
+_forced: str | None = None
+
+
+def modulate(
+    operands, x, alphas, scale=None, bias=None, implementation=None
+):
+    """Projections that follow each other, then scale and bias.
+
+    Each stage computes `P^T (alpha * x) / sqrt(input_dim)`.
+
+    Args:
+        operands: The matrices P, a list of `kernels.operands`.
+        x: Tensor `(..., input_dim)` of the first.
+        alphas: For each a tensor `(input_dim,)`, or `None` for ones.
+        scale: Tensor `(output_dim,)` of the last, or `None` for ones.
+        bias: Tensor `(output_dim,)` of the last, or `None` for zeros.
+        implementation: A name, or `None` for `default()` and, failing that,
+            the first that can run on x's device.
+
+    Returns:
+        Tensor `(..., output_dim)` of x's dtype.
+
+    Raises:
+        RuntimeError: If the implementation asked for cannot take this call.
+    """
+    reasons = []
+    for name in _candidates(x, implementation):
+        module = IMPLEMENTATIONS[name]
+        refused = module.refusals(operands, x)
+        if not refused:
+            return module.modulate(operands, x, alphas, scale, bias)
+        reasons.append(f"{name}: {'; '.join(refused)}")
+    raise RuntimeError(
+        "No implementation can compute this projection.\n" + "\n".join(reasons)
+    )
 
 
 def check_implementation(name):
@@ -37,74 +74,41 @@ def check_implementation(name):
     return one_of("implementation", name, tuple(IMPLEMENTATIONS))
 
 
-def modulate(
-    operand, x, alpha=None, scale=None, bias=None, implementation=None
-):
-    """`scale * (P^T (alpha * x)) / sqrt(input_dim) + bias`.
+def default():
+    """The implementation of calls that name none; `None` for the fastest."""
+    return _default
 
-    Args:
-        operand: The matrix P, one of `kernels.operands`.
-        x: Tensor `(..., input_dim)`.
-        alpha: Tensor `(input_dim,)`, or `None` for ones.
-        scale: Tensor `(output_dim,)`, or `None` for ones.
-        bias: Tensor `(output_dim,)`, or `None` for zeros.
-        implementation: A name, or `None` for `config.implementation()` and,
-            failing that, the first that can run on x's device.
 
-    Returns:
-        Tensor `(..., output_dim)` of x's dtype.
+def set_default(name):
+    """Sets `default()` for this process.
 
     Raises:
-        RuntimeError: If the implementation asked for cannot take this call.
+        ValueError: If there is no such implementation.
     """
-    reasons = []
-    for name in _candidates(x, implementation):
-        module = IMPLEMENTATIONS[name]
-        try:
-            return module.modulate(operand, x, alpha, scale, bias)
-        except Unsupported as reason:
-            reasons.append(f"{name}: {reason}")
-    raise RuntimeError(
-        "No implementation can compute this projection.\n" + "\n".join(reasons)
-    )
+    global _default
+    _default = check_implementation(name)
 
 
-def modulate_stages(
-    operands, x, alphas, scale=None, bias=None, implementation=None
-):
-    """Projections that follow each other, each `P^T (alpha * x)`.
+@contextlib.contextmanager
+def forced(name):
+    """Every call is computed by one implementation, whatever it names.
 
     Args:
-        operands: The matrices, each one of `kernels.operands`.
-        x: Tensor `(..., input_dim)` of the first stage.
-        alphas: Tensors, `(input_dim,)` of each stage.
-        scale: Tensor `(output_dim,)` of the last stage, or `None` for ones.
-        bias: Tensor `(output_dim,)` of the last stage, or `None` for zeros.
-        implementation: As in `modulate`.
-
-    Returns:
-        Tensor `(..., output_dim)` of x's dtype.
-
-    Raises:
-        RuntimeError: If the implementation asked for cannot take a stage.
+        name: String.
     """
-    fusing = FUSING.get(_candidates(x, implementation)[0])
-    every = [(k, k + 1) for k in range(len(operands))]
-    for start, stop in fusing.runs(operands, x) if fusing else every:
-        last = stop == len(operands)
-        vectors = scale if last else None, bias if last else None
-        if fusing and stop - start > 1:
-            run = slice(start, stop)
-            x = fusing.modulate_stages(operands[run], x, alphas[run], *vectors)
-        else:
-            one = operands[start], x, alphas[start]
-            x = modulate(*one, *vectors, implementation)
-    return x
+    global _forced
+    before, _forced = _forced, check_implementation(name)
+    try:
+        yield
+    finally:
+        _forced = before
 
 
 def _candidates(x, implementation):
     """Names of those to try, in turn."""
-    chosen = implementation or config.implementation()
+    if _forced is not None:
+        return (_forced,)
+    chosen = implementation or _default
     if chosen is None or exporting():
         return automatic(x)
     return (chosen,)

@@ -1,6 +1,10 @@
 """How kernels turn a code into an entry, as numbers that graphs can hold."""
 
+import functools
+
 import numpy as np
+
+from keras_randproj.matrices.tiles import TileSpec
 
 SIGNS = 0
 # The values of laws that are neither signs nor ternary. They are known by
@@ -8,18 +12,19 @@ SIGNS = 0
 TABLES: list[np.ndarray] = []
 
 
-def law(bits: int, values: np.ndarray) -> tuple[int, float]:
+@functools.cache
+def law(spec: TileSpec) -> tuple[int, float]:
     """What the values of all codes amount to.
 
     Args:
-        bits: Bits of a code.
-        values: float32 array of `2**bits` entries.
+        spec: The family's tiles.
 
     Returns:
         `(levels, size)`: `SIGNS` where code 0 is +size and code 1 -size; a
         threshold t where codes below t are +size, those from 256 - t on -size
         and the others 0; else `-1 - k` and size 1, for `TABLES[k]`.
     """
+    bits, values = spec.bits, spec.values
     size = float(np.abs(values).max())
     if bits == 1 and np.array_equal(values, [size, -size]):
         return SIGNS, size

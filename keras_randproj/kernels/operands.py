@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 if TYPE_CHECKING:
-    from keras_randproj.projections.tiles import TileSpec
+    from keras_randproj.matrices.tiles import TileSpec
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Operand:
         return self.rows if self.transposed else self.cols
 
     def transpose(self):
+        """The same matrix, transposed."""
         return replace(self, transposed=not self.transposed)
 
 
@@ -46,11 +47,14 @@ class StoredMatrix(Operand):
 class SeededTiles(Operand):
     """A matrix that is regenerated from its seed wherever it is used.
 
-    `key` holds the seed as four int32 limbs of 16 bits, lowest first.
+    `key` holds the seed as four int32 limbs of 16 bits, lowest first;
+    `levels` and `size` are what `levels.law` says of the entries.
     """
 
     spec: TileSpec | None = None
     key: Any = None
+    levels: int = 0
+    size: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,11 @@ class SignedHadamard(Operand):
 
     `signs` is `(groups, order)`; `positions` lists the `cols` chosen outputs
     among `groups * order`, or is `None` where all are taken. `crowded` is what
-    `few_outputs.crowded` says of them.
+    `few_outputs.crowded` says of them. `seed` is what they are functions of,
+    for programs that need them as constants.
     """
 
     signs: Any = None
     positions: Any = None
     crowded: bool = False
+    seed: int | None = None

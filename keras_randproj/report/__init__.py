@@ -7,5 +7,5 @@ from keras_randproj.report.cost import Cost as Cost
 from keras_randproj.report.cost import cost as cost
 from keras_randproj.report.summary import Row as Row
 from keras_randproj.report.summary import summary as summary
-from keras_randproj.report.verify import Verdict as Verdict
-from keras_randproj.report.verify import verify as verify
+from keras_randproj.files import Verdict as Verdict
+from keras_randproj.files import verify as verify

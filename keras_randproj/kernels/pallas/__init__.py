@@ -1,30 +1,20 @@
 """`implementation="pallas"`: kernels for JAX, only where they are asked for."""
 
-from keras_randproj.kernels.pallas.requirements import refusals
-from keras_randproj.kernels.unsupported import Unsupported
+from keras_randproj.kernels.pallas import requirements
 
 
-def modulate(operand, x, alpha=None, scale=None, bias=None):
-    """`scale * (P^T (alpha * x)) / sqrt(input_dim) + bias`, fused.
+def refusals(operands, x):
+    """Every reason why the kernels cannot take this call, a list."""
+    found = [requirements.refusals(operand, x) for operand in operands]
+    return list(dict.fromkeys(reason for each in found for reason in each))
 
-    Args:
-        operand: The matrix P, one of `kernels.operands`.
-        x: Tensor `(..., input_dim)`.
-        alpha: Tensor `(input_dim,)`, or `None` for ones.
-        scale: Tensor `(output_dim,)`, or `None` for ones.
-        bias: Tensor `(output_dim,)`, or `None` for zeros.
 
-    Returns:
-        Tensor `(..., output_dim)` of x's dtype.
-
-    Raises:
-        Unsupported: If the kernels cannot take this call; it gives every
-            reason.
-    """
-    reasons = refusals(operand, x)
-    if reasons:
-        raise Unsupported("; ".join(reasons))
+def modulate(operands, x, alphas, scale=None, bias=None):
+    """See `kernels.modulate`."""
     # Pallas is imported no earlier than a kernel is wanted.
     from keras_randproj.kernels.pallas import calls
 
+    *before, (operand, alpha) = zip(operands, alphas, strict=True)
+    for inner, inner_alpha in before:
+        x = calls.modulate(inner, x, inner_alpha, None, None)
     return calls.modulate(operand, x, alpha, scale, bias)

@@ -37,7 +37,7 @@ def _product(operand, gain):
         arrays = ops.convert_to_tensor(operand.signs), positions
         return HadamardProduct(rows, cols, gain, turned), arrays
     spec: Any = operand.spec
-    levels, size = spec.law
+    levels, size = operand.levels, operand.size
     layout = Layout(spec.code, spec.bits, spec.rows, spec.cols, levels)
     table = jnp.asarray(spec.values) if levels < 0 else None
     arrays = ops.convert_to_tensor(operand.key), table

@@ -13,8 +13,8 @@ from jax import lax
 from jax.experimental import pallas as pl
 
 from keras_randproj.kernels.pallas.requirements import interpreted
-from keras_randproj.kernels.walsh import factors
-from keras_randproj.kernels.walsh import walsh_matrix
+from keras_randproj.matrices.hadamard import factors
+from keras_randproj.matrices.hadamard import walsh_matrix
 
 # Numbers that a program holds at a time. Not measured on a device yet.
 TILE = 8192

@@ -4,9 +4,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from keras_randproj.kernels.pallas.requirements import interpreted
-from keras_randproj.random.philox import KEY_INCREMENTS
-from keras_randproj.random.philox import MULTIPLIERS
-from keras_randproj.random.philox import ROUNDS
+from keras_randproj.matrices.philox import KEY_INCREMENTS
+from keras_randproj.matrices.philox import MULTIPLIERS
+from keras_randproj.matrices.philox import ROUNDS
 
 LIMB = 0xFFFF
 

@@ -3,31 +3,22 @@
 import keras
 
 from keras_randproj.kernels.operands import SignedHadamard
-from keras_randproj.kernels.unsupported import Unsupported
 
 
-def modulate(operand, x, alpha=None, scale=None, bias=None):
-    """`scale * (P^T (alpha * x)) / sqrt(input_dim) + bias`, block by block.
+def refusals(operands, x):
+    """Every reason why the blocks cannot take this call, a list."""
+    found = [_refusals(operand, x) for operand in operands]
+    return list(dict.fromkeys(reason for each in found for reason in each))
 
-    Args:
-        operand: The matrix P, one of `kernels.operands`.
-        x: Tensor `(..., input_dim)`.
-        alpha: Tensor `(input_dim,)`, or `None` for ones.
-        scale: Tensor `(output_dim,)`, or `None` for ones.
-        bias: Tensor `(output_dim,)`, or `None` for zeros.
 
-    Returns:
-        Tensor `(..., output_dim)` of x's dtype.
+def modulate(operands, x, alphas, scale=None, bias=None):
+    """See `kernels.modulate`."""
+    from keras_randproj.kernels.torch_cpu.operator import modulate as one
 
-    Raises:
-        Unsupported: If it cannot take this call; it gives every reason.
-    """
-    reasons = _refusals(operand, x)
-    if reasons:
-        raise Unsupported("; ".join(reasons))
-    from keras_randproj.kernels.torch_cpu import calls
-
-    return calls.modulate(operand, x, alpha, scale, bias)
+    *before, (operand, alpha) = zip(operands, alphas, strict=True)
+    for inner, inner_alpha in before:
+        x = one(inner, x, inner_alpha, None, None)
+    return one(operand, x, alpha, scale, bias)
 
 
 def _refusals(operand, x):

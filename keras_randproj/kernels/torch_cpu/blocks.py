@@ -9,10 +9,10 @@ import functools
 
 import torch
 
-from keras_randproj.kernels import few_outputs
-from keras_randproj.kernels.walsh import factors
-from keras_randproj.kernels.walsh import row_of_h
-from keras_randproj.kernels.walsh import walsh_matrix
+from keras_randproj.kernels.reference import few_outputs
+from keras_randproj.matrices.hadamard import factors
+from keras_randproj.matrices.hadamard import row_of_h
+from keras_randproj.matrices.hadamard import walsh_matrix
 
 # Numbers in a buffer: 2 MiB of float32, the fastest of 2**16 to 2**20.
 BUFFER = 2**19

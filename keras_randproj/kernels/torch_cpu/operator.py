@@ -4,11 +4,35 @@ To `torch.compile` it is one node. Only its inputs are kept for the gradients:
 one more transform is cheaper than the memory that its result would take.
 """
 
+from keras import ops
 from torch import Tensor
 from torch import library
 
+from keras_randproj.kernels.gain import split_gain
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.torch_cpu import blocks
+
+
+def modulate(operand, x, alpha, scale, bias):
+    """The product in blocks; see `kernels.modulate`."""
+    alpha, scale, bias, signs, positions = (
+        None if value is None else ops.convert_to_tensor(value)
+        for value in (alpha, scale, bias, operand.signs, operand.positions)
+    )
+    lead = x.shape[:-1]
+    y = hadamard(
+        x.reshape(lead.numel(), operand.input_dim),
+        alpha,
+        scale,
+        bias,
+        signs,
+        positions,
+        *split_gain(operand.input_dim),
+        operand.rows,
+        operand.cols,
+        operand.transposed,
+    )
+    return y.reshape(*lead, operand.output_dim)
 
 
 @library.custom_op("keras_randproj::hadamard_cpu", mutates_args=())

@@ -1,49 +1,26 @@
 """`implementation="triton"`: kernels for torch on CUDA devices."""
 
-from keras_randproj.kernels.triton.requirements import refusals
-from keras_randproj.kernels.triton.runs import runs as runs
-from keras_randproj.kernels.unsupported import Unsupported
+from keras_randproj.kernels.triton import requirements
 
 
-def modulate(operand, x, alpha=None, scale=None, bias=None):
-    """`scale * (P^T (alpha * x)) / sqrt(input_dim) + bias`, fused.
+def refusals(operands, x):
+    """Every reason why the kernels cannot take this call, a list."""
+    found = [requirements.refusals(operand, x) for operand in operands]
+    return list(dict.fromkeys(reason for each in found for reason in each))
 
-    Args:
-        operand: The matrix P, one of `kernels.operands`.
-        x: Tensor `(..., input_dim)`.
-        alpha: Tensor `(input_dim,)`, or `None` for ones.
-        scale: Tensor `(output_dim,)`, or `None` for ones.
-        bias: Tensor `(output_dim,)`, or `None` for zeros.
 
-    Returns:
-        Tensor `(..., output_dim)` of x's dtype.
-
-    Raises:
-        Unsupported: If the kernels cannot take this call; it gives every
-            reason.
-    """
-    reasons = refusals(operand, x)
-    if reasons:
-        raise Unsupported("; ".join(reasons))
+def modulate(operands, x, alphas, scale=None, bias=None):
+    """See `kernels.modulate`; stages that fit each other share a kernel."""
     # Triton is imported no earlier than a kernel is wanted.
     from keras_randproj.kernels.triton import calls
+    from keras_randproj.kernels.triton.runs import runs
 
-    return calls.modulate(operand, x, alpha, scale, bias)
-
-
-def modulate_stages(operands, x, alphas, scale=None, bias=None):
-    """Stages after each other in one kernel, then scale and bias.
-
-    Args:
-        operands: Stages that `runs` puts together.
-        x: Tensor `(..., input_dim)` of the first stage.
-        alphas: Tensors, `(input_dim,)` of each stage.
-        scale: Tensor `(output_dim,)` of the last stage, or `None` for ones.
-        bias: Tensor `(output_dim,)` of the last stage, or `None` for zeros.
-
-    Returns:
-        Tensor `(..., output_dim)` of x's dtype.
-    """
-    from keras_randproj.kernels.triton import calls
-
-    return calls.modulate_stages(operands, x, alphas, scale, bias)
+    for start, stop in runs(operands):
+        run = slice(start, stop)
+        last = stop == len(operands)
+        vectors = (scale, bias) if last else (None, None)
+        if stop - start > 1:
+            x = calls.modulate_stages(operands[run], x, alphas[run], *vectors)
+        else:
+            x = calls.modulate(operands[start], x, alphas[start], *vectors)
+    return x

@@ -83,7 +83,7 @@ def _product(operand, x, vectors, gain):
         layout = [operand.rows, operand.cols, 1, 0, operand.bits, 1, 1, 0]
     else:
         source, spec = operand.key, operand.spec
-        levels, size = spec.law
+        levels, size = operand.levels, operand.size
         layout = [operand.rows, operand.cols, 0, spec.code, spec.bits]
         layout += [spec.rows, spec.cols, levels]
     return operators.product(

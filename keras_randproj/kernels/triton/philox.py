@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from keras_randproj.random import philox
+from keras_randproj.matrices import philox
 
 M0 = tl.constexpr(philox.MULTIPLIERS[0])
 M1 = tl.constexpr(philox.MULTIPLIERS[1])

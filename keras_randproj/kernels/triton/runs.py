@@ -1,22 +1,20 @@
 """Which of the stages that follow each other share a kernel."""
 
 from keras_randproj.kernels.operands import SignedHadamard
-from keras_randproj.kernels.triton.requirements import refusals
 
 
-def runs(operands, x):
+def runs(operands):
     """Where each kernel begins and ends.
 
     Args:
         operands: The stages, a list of `kernels.operands`.
-        x: The tensor that the first one multiplies.
 
     Returns:
-        List of `(start, stop)`. A stage that no kernel takes is alone.
+        List of `(start, stop)`.
     """
     found: list[tuple[int, int]] = []
     for k, operand in enumerate(operands):
-        if k and _joins(operands[k - 1], operand) and not refusals(operand, x):
+        if k and _joins(operands[k - 1], operand):
             found[-1] = found[-1][0], k + 1
         else:
             found.append((k, k + 1))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-CONTRACT_VERSION = 1
+from keras_randproj.matrices import CONTRACT_VERSION
 
 _KEYS = ("contract_version", "digest", "family", "options", "seed", "shape")
 # Bounds on what is read, so that a hostile file cannot make us read more.

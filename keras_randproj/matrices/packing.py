@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from keras_randproj.projections import tiles
-from keras_randproj.projections.tiles import Span
-from keras_randproj.projections.tiles import TileSpec
+from keras_randproj.matrices import tiles
+from keras_randproj.matrices.tiles import Span
+from keras_randproj.matrices.tiles import TileSpec
 
 WORD_BITS = 32
 

@@ -9,30 +9,31 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_randproj.kernels import blockwise
+from keras_randproj.kernels.reference import blockwise
 from keras_randproj.kernels.devices import in_dynamo
 from keras_randproj.kernels.operands import SeededTiles
-from keras_randproj.random.philox import KEY_INCREMENTS
-from keras_randproj.random.philox import MULTIPLIERS
-from keras_randproj.random.philox import ROUNDS
-from keras_randproj.random.philox import WORD_MASK
+from keras_randproj.matrices.philox import KEY_INCREMENTS
+from keras_randproj.matrices.philox import MULTIPLIERS
+from keras_randproj.matrices.philox import ROUNDS
+from keras_randproj.matrices.philox import WORD_MASK
 
 LIMB = 0xFFFF
 
 
-def multiply(operand: SeededTiles, x):
-    """`x @ P`, or `x @ P^T` where the operand is transposed.
+def multiply(operand: SeededTiles, x, alpha):
+    """`(alpha * x) @ P`, or `@ P^T` where the operand is transposed.
 
     Args:
         operand: The projection.
         x: Tensor `(..., input_dim)`.
+        alpha: Tensor `(input_dim,)` or number.
 
     Returns:
         Tensor `(..., output_dim)`.
     """
     spec: Any = operand.spec
     make = functools.partial(_block, spec, operand.key)
-    return blockwise.multiply(operand, x, (spec.rows, spec.cols), make)
+    return blockwise.multiply(operand, x * alpha, (spec.rows, spec.cols), make)
 
 
 def _block(spec, key, i, j, height, width):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import h5py
 
 from keras_randproj import config
-from keras_randproj import projections
-from keras_randproj.projections.record import Record
-from keras_randproj.projections.record import is_record
-from keras_randproj.report.files import groups
-from keras_randproj.report.files import open_weights
+from keras_randproj import matrices
+from keras_randproj.files.reader import groups
+from keras_randproj.files.reader import open_weights
+from keras_randproj.files.record import Record
+from keras_randproj.files.record import is_record
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def _check(layer, group):
         }
         record = Record.read(store, f"Layer '{layer}'")
         config.check_elements(record.shape, f"Layer '{layer}'")
-        family = projections.get(record.family, **record.options)
-        digest = family.digest_of(record.seed, record.shape)
+        family = matrices.get(record.family, **record.options)
+        digest = family.digest(record.seed, record.shape)
     except (TypeError, ValueError) as error:
         return Verdict(layer, record, str(error))
     if digest != record.digest:

@@ -14,19 +14,19 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from dataclasses import field
 from typing import Any
 
 import numpy as np
 
-from keras_randproj.kernels.levels import law
-from keras_randproj.random import philox4x32
+from keras_randproj.matrices.philox import philox4x32
 
 Span = tuple[int, int]
 
 # Entries made by one thread at a time: large enough to amortise the calls,
 # small enough to bound the memory of a pass over a matrix of any size.
 STRIP_ENTRIES = 2**18
+# Columns of a strip of whole tile rows, at most.
+WIDEST_STRIP = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,6 @@ class TileSpec:
         cols: Columns of a tile; `rows * cols * bits` is 128.
         integers: Array of `2**bits` integers: what the digest is made of.
         values: float32 array of `2**bits` entries at unit variance.
-
-    `law` is what `kernels.levels` makes of the values.
     """
 
     code: int
@@ -50,7 +48,6 @@ class TileSpec:
     cols: int
     integers: np.ndarray
     values: np.ndarray
-    law: tuple[int, float] = field(init=False)
 
     def __post_init__(self):
         if self.bits not in (1, 8, 16):
@@ -74,7 +71,6 @@ class TileSpec:
                     f"`{name}` must have {2**self.bits} elements. "
                     f"Received: shape={table.shape}"
                 )
-        object.__setattr__(self, "law", law(self.bits, self.values))
 
 
 def codes(
@@ -126,13 +122,18 @@ def map_strips(
     if len(spans) < 2:
         yield from map(function, spans)
         return
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        pending = deque(pool.submit(function, s) for s in spans[: 2 * workers])
-        for span in [*spans[2 * workers :], *[None] * len(pending)]:
-            yield pending.popleft().result()
-            if span is not None:
-                pending.append(pool.submit(function, span))
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        yield from _in_order(pool, function, spans)
+
+
+def _in_order(pool, function, spans):
+    """`function` of each span, in order, of which a few wait at a time."""
+    ahead = 2 * (os.cpu_count() or 1)
+    pending = deque(pool.submit(function, span) for span in spans[:ahead])
+    for span in [*spans[ahead:], *[None] * len(pending)]:
+        yield pending.popleft().result()
+        if span is not None:
+            pending.append(pool.submit(function, span))
 
 
 def matrix(
@@ -154,13 +155,17 @@ def block(
     shape = rows[1] - rows[0], cols[1] - cols[0]
     out = np.empty(shape, dtype)
     values = spec.values.astype(out.dtype)
+    for start in range(0, max(1, shape[1]), WIDEST_STRIP):
+        part = out[:, start : start + WIDEST_STRIP]
+        left = cols[0] + start
+        these = left, left + part.shape[1]
 
-    def fill(span):
-        these = rows[0] + span[0], rows[0] + span[1]
-        found = codes(spec, seed, these, cols, stream)
-        np.take(values, found, out=out[slice(*span)], mode="clip")
+        def fill(span, part=part, these=these):
+            found = (rows[0] + span[0], rows[0] + span[1])
+            found = codes(spec, seed, found, these, stream)
+            part[slice(*span)] = np.take(values, found, mode="clip")
 
-    deque(map_strips(fill, spec, shape), maxlen=0)
+        deque(map_strips(fill, spec, part.shape), maxlen=0)
     return out
 
 
@@ -169,11 +174,22 @@ def digest(spec: TileSpec, seed: int, shape: Span, stream: int = 0) -> str:
     """BLAKE2b-128 of the matrix's integers, row-major, little-endian."""
     hasher = hashlib.blake2b(digest_size=16)
     dtype = spec.integers.dtype.newbyteorder("<")
+    integers = spec.integers.astype(dtype, copy=False)
 
-    def integers(span):
-        block = codes(spec, seed, span, (0, shape[1]), stream)
-        return spec.integers[block].astype(dtype, copy=False)
+    def strip(rows, cols):
+        return integers[codes(spec, seed, rows, cols, stream)]
 
-    for strip in map_strips(integers, spec, shape):
-        hasher.update(strip.tobytes())
+    rows, cols = shape
+    if cols <= WIDEST_STRIP:
+        for part in map_strips(lambda s: strip(s, (0, cols)), spec, shape):
+            hasher.update(part.tobytes())
+        return hasher.hexdigest()
+    # A tile row would not fit: one row after the other, in parts.
+    ends = range(0, cols, WIDEST_STRIP)
+    spans = [(start, min(start + WIDEST_STRIP, cols)) for start in ends]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for row in range(rows):
+            one = functools.partial(strip, (row, row + 1))
+            for part in _in_order(pool, one, spans):
+                hasher.update(part.tobytes())
     return hasher.hexdigest()

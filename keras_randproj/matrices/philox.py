@@ -31,7 +31,7 @@ def philox4x32(counter, seed: int) -> np.ndarray:
     Args:
         counter: Four non-negative integers or integer arrays that broadcast
             together. Words of 2**32 and more are used as they are (see
-            "Wide words" in `projections/CONTRACT.md`).
+            "Wide words" in `matrices/CONTRACT.md`).
         seed: Integer in `[0, 2**64)`, the key.
 
     Returns:

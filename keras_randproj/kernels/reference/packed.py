@@ -4,18 +4,19 @@ import functools
 
 from keras import ops
 
-from keras_randproj.kernels import blockwise
+from keras_randproj.kernels.reference import blockwise
 from keras_randproj.kernels.operands import PackedMatrix
 
 WORD_BITS = 32
 
 
-def multiply(operand: PackedMatrix, x):
-    """`x @ P`, or `x @ P^T` where the operand is transposed.
+def multiply(operand: PackedMatrix, x, alpha):
+    """`(alpha * x) @ P`, or `@ P^T` where the operand is transposed.
 
     Args:
         operand: The projection.
         x: Tensor `(..., input_dim)`.
+        alpha: Tensor `(input_dim,)` or number.
 
     Returns:
         Tensor `(..., output_dim)`.
@@ -33,7 +34,7 @@ def multiply(operand: PackedMatrix, x):
         [[0, down // unit[0] - words.shape[0]], [0, across - words.shape[1]]],
     )
     make = functools.partial(_block, words, operand.bits)
-    return blockwise.multiply(operand, x, unit, make) * operand.size
+    return blockwise.multiply(operand, x * alpha, unit, make) * operand.size
 
 
 def _block(words, bits, i, j, height, width):

@@ -3,36 +3,26 @@
 import functools
 import math
 import numbers
+from typing import Any
 
 import numpy as np
 
-from keras_randproj.projections.families import PACKAGE
-from keras_randproj.projections.families import register
-from keras_randproj.projections.tiled import TiledProjection
-from keras_randproj.projections.tiles import TileSpec
+from keras_randproj.matrices.registry import register
+from keras_randproj.matrices.tiled_family import TiledFamily
+from keras_randproj.matrices.tiles import TileSpec
 
 
-@register(package=PACKAGE)
-class SparseTernary(TiledProjection):
-    """A projection with entries -s, 0 and +s, always of unit variance.
+@register
+class SparseTernary(TiledFamily):
+    """Entries -s, 0 and +s, always of unit variance.
 
     Args:
-        units: Positive integer, the number of outputs; `None` for a template.
         density: Float in (0, 1], the probability of an entry other than 0. It
             is rounded to a multiple of 1/128, at least 1/128; 1/3 is the law
             1/6, 2/3, 1/6 of Achlioptas.
-        seed: Integer in `[0, 2**64)`, or `None` to draw one.
-        storage: `"dense"`, `"seed"` or `"packed"`, see `Projection`.
-        implementation: `None` or the name of an implementation.
-
-    Input shape:
-        `(batch, ..., input_dim)`.
-
-    Output shape:
-        `(batch, ..., units)`.
 
     Raises:
-        ValueError: If an argument is not as above.
+        ValueError: If `density` is not as above.
 
     Reference:
         Achlioptas, "Database-friendly random projections", 2003; Li, Hastie
@@ -40,16 +30,15 @@ class SparseTernary(TiledProjection):
 
     Example:
 
-    >>> layer = SparseTernary(units=64, density=0.1, seed=7)
-    >>> layer(keras.ops.ones((2, 1000))).shape
-    (2, 64)
+    >>> family = SparseTernary(density=0.1)
+    >>> float((family.matrix(seed=7, shape=(1000, 64)) != 0).mean().round(1))
+    0.1
     """
 
-    family = "sparse_ternary"
+    name = "sparse_ternary"
     storages = ("dense", "seed", "packed")
 
-    def __init__(self, units=None, density=1 / 3, seed=None, **kwargs):
-        super().__init__(units, seed=seed, **kwargs)
+    def __init__(self, density: float = 1 / 3):
         valid = isinstance(density, numbers.Real) and not isinstance(
             density, bool
         )
@@ -60,10 +49,10 @@ class SparseTernary(TiledProjection):
             )
         self.density = float(density)
 
-    def options(self):
+    def options(self) -> dict[str, Any]:
         return {"density": self.density}
 
-    def spec(self):
+    def spec(self) -> TileSpec:
         return _spec(max(1, round(128 * self.density)))
 
 

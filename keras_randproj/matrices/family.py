@@ -1,0 +1,100 @@
+"""A family of matrices: what a seed and a shape mean."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from keras_randproj.matrices.tiles import Span
+
+
+class Family:
+    """A rule that turns a seed and a shape into a matrix.
+
+    A family is a value: it has options and no state, and two families with
+    the same name and options are equal. A family of your own is a subclass
+    with a `name` and a `matrix` function, made known by `register`; where its
+    entries are read off random bits, derive it from `TiledFamily`.
+
+    Attributes:
+        name: String by which layers and files know the family.
+        storages: The values of `storage` that a layer may use with it.
+        divisible: Whether `block` makes a part of a matrix in less time and
+            memory than the whole.
+    """
+
+    name: str = ""
+    storages: tuple[str, ...] = ("dense",)
+    divisible: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """The arguments that make this family again, as JSON values."""
+        return {}
+
+    def matrix(self, seed: int, shape: tuple[int, int]) -> np.ndarray:
+        """The matrix at unit variance.
+
+        Args:
+            seed: Integer in `[0, 2**64)`.
+            shape: `(input_dim, units)`.
+
+        Returns:
+            float64 array of that shape.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement `matrix(seed, shape)`."
+        )
+
+    def block(
+        self,
+        seed: int,
+        shape: tuple[int, int],
+        rows: Span,
+        cols: Span,
+        dtype: Any = "float32",
+    ) -> np.ndarray:
+        """A part of the matrix of this seed and shape.
+
+        Args:
+            seed: Integer in `[0, 2**64)`.
+            shape: `(input_dim, units)` of the whole matrix.
+            rows: `(start, stop)`.
+            cols: `(start, stop)`.
+            dtype: NumPy dtype of the result.
+
+        Returns:
+            Array `(stop - start, stop - start)`.
+        """
+        whole = self.matrix(seed, shape)
+        return whole[slice(*rows), slice(*cols)].astype(dtype)
+
+    def digest(self, seed: int, shape: tuple[int, int]) -> str:
+        """BLAKE2b-128 of what the matrix is made of.
+
+        Returns:
+            String of 32 hexadecimal characters. Unless a family says
+            otherwise, of the entries as little-endian float32, row by row.
+        """
+        entries = self.matrix(seed, shape).astype("<f4")
+        return hashlib.blake2b(entries.tobytes(), digest_size=16).hexdigest()
+
+    def inner_width(self, input_dim: int, units: int) -> int:
+        """Features between the stages of a layer that has several."""
+        return max(input_dim, units)
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        """The work of making a matrix, counted in entries."""
+        return shape[0] * shape[1]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Family):
+            return NotImplemented
+        mine, theirs = self.options(), other.options()
+        return type(self) is type(other) and mine == theirs
+
+    def __hash__(self) -> int:
+        return hash((type(self), *sorted(self.options().items())))
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{k}={v!r}" for k, v in self.options().items())
+        return f"{type(self).__name__}({options})"

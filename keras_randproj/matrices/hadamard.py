@@ -1,0 +1,146 @@
+"""The structured matrix: random signs and a Hadamard transform."""
+
+import functools
+import hashlib
+
+import numpy as np
+
+from keras_randproj.matrices import tiles
+from keras_randproj.matrices.family import Family
+from keras_randproj.matrices.philox import philox4x32
+from keras_randproj.matrices.rademacher import sign_spec
+from keras_randproj.matrices.registry import register
+from keras_randproj.matrices.tiles import Span
+from keras_randproj.matrices.tiles import TileSpec
+
+FAMILY_CODE = 5
+# The stream word of the counters that choose rows.
+ROW_CHOICE = 2**16
+# Words of the choice that are looked at together.
+CHOICE_BLOCK = 2**20
+
+
+@register
+class Hadamard(Family):
+    """`P = (R H D)^T`, whose product takes O(d log d) time and no matrix.
+
+    D holds random signs, H is the Walsh-Hadamard matrix of order n, the next
+    power of two, and R a random choice of rows. Where `units` exceeds n,
+    several groups of n outputs follow each other, each with its own D. Rows
+    of P are exactly orthogonal where `units` is a multiple of n, columns
+    where `input_dim = n` and `units <= n`.
+
+    Reference:
+        Ailon and Chazelle, "The fast Johnson-Lindenstrauss transform", 2009.
+
+    Example:
+
+    >>> Hadamard().matrix(seed=7, shape=(1000, 64)).shape
+    (1000, 64)
+    """
+
+    name = "hadamard"
+    storages = ("dense", "seed")
+    divisible = True
+
+    def spec(self) -> TileSpec:
+        """The tiles of the sign matrices."""
+        return sign_spec(FAMILY_CODE)
+
+    def entries(
+        self, seed: int, rows: Span, cols: Span, stream: int = 0
+    ) -> np.ndarray:
+        """float32 sub-block of a stream's sign matrix, `D_b[i]` at (i, b)."""
+        spec = self.spec()
+        return spec.values[tiles.codes(spec, seed, rows, cols, stream)]
+
+    def matrix(self, seed: int, shape: tuple[int, int]) -> np.ndarray:
+        rows, cols = shape
+        order, groups = order_and_groups(rows, cols)
+        walsh = walsh_matrix(order).astype("float64")
+        walsh = walsh[:, row_of_h(np.arange(order), order)]
+        signs = self.entries(seed, (0, rows), (0, groups))
+        blocks = [walsh[:rows] * signs[:, b, None] for b in range(groups)]
+        matrix = np.concatenate(blocks, axis=1)
+        positions = chosen_positions(seed, shape)
+        return matrix if positions is None else matrix[:, positions]
+
+    def digest(self, seed: int, shape: tuple[int, int]) -> str:
+        """Of the signs, as for rademacher, and the positions as uint32."""
+        _, groups = order_and_groups(*shape)
+        signs = tiles.digest(self.spec(), seed, (shape[0], groups))
+        positions = chosen_positions(seed, shape)
+        if positions is None:
+            return signs
+        both = bytes.fromhex(signs) + positions.astype("<u4").tobytes()
+        return hashlib.blake2b(both, digest_size=16).hexdigest()
+
+    def inner_width(self, input_dim: int, units: int) -> int:
+        """The next power of two: no padding and no choice of rows inside."""
+        return 1 << (max(input_dim, units) - 1).bit_length()
+
+    def cost(self, shape: tuple[int, int]) -> int:
+        order, groups = order_and_groups(*shape)
+        chosen = order if shape[1] % order else 0
+        return shape[0] * groups + shape[1] + chosen
+
+
+def order_and_groups(rows: int, cols: int) -> tuple[int, int]:
+    """The order n of H, and how many groups of n outputs there are."""
+    order = 1 << (rows - 1).bit_length()
+    return order, -(-cols // order)
+
+
+def factors(order: int) -> tuple[int, int]:
+    """`(n1, n2)` with `n1 * n2 = order` and `n1 <= n2`, powers of two."""
+    power = order.bit_length() - 1
+    first = 1 << (power // 2)
+    return first, order // first
+
+
+def row_of_h(position, order):
+    """The row of H that an output position stands for.
+
+    Args:
+        position: Integer, array or tensor of them.
+        order: Integer, the order of H.
+    """
+    first, second = factors(order)
+    return position % first * second + position // first
+
+
+@functools.cache
+def walsh_matrix(order: int) -> np.ndarray:
+    """H in the natural order: entry (i, j) is (-1)^popcount(i AND j)."""
+    matrix = np.ones((1, 1), "float32")
+    while len(matrix) < order:
+        matrix = np.kron([[1, 1], [1, -1]], matrix).astype("float32")
+    return matrix
+
+
+@functools.lru_cache(maxsize=64)
+def chosen_positions(seed: int, shape: tuple[int, int]) -> np.ndarray | None:
+    """The outputs that are kept, int32 `(cols,)`; `None` for all."""
+    order, groups = order_and_groups(*shape)
+    kept = shape[1] % order
+    if not kept:
+        return None
+    last = groups - 1
+    smallest = np.empty(0, "uint64")
+    # A position below its word: ties go to the lower position.
+    # Whole calls of four words at a time.
+    size = max(CHOICE_BLOCK, -(-kept // 4) * 4)
+    for start in range(0, order, size):
+        positions = np.arange(start, min(start + size, order), dtype="uint64")
+        blocks = np.arange(start // 4, -(-(start + len(positions)) // 4))
+        words = philox4x32((blocks, last, ROW_CHOICE, FAMILY_CODE), seed)
+        words = words.ravel()[: len(positions)].astype("uint64")
+        keys = words << np.uint64(32) | positions
+        smallest = np.concatenate([smallest, keys])
+        if len(smallest) > kept:
+            smallest = np.partition(smallest, kept - 1)[:kept]
+    chosen = np.sort(smallest & np.uint64(2**32 - 1)).astype("int64")
+    every = np.arange(last * order)
+    positions = np.concatenate([every, last * order + chosen]).astype("int32")
+    positions.setflags(write=False)
+    return positions

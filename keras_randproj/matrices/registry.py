@@ -1,0 +1,127 @@
+"""The families by name: `"gaussian"`, `"hadamard"`, or a user's own."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_randproj.arguments import non_negative_integer
+from keras_randproj.arguments import seed_integer
+from keras_randproj.matrices.family import Family
+
+_FAMILIES: dict[str, type[Family]] = {}
+
+
+def register(cls: type[Family]) -> type[Family]:
+    """Makes a family available by its `name`, to layers and to files.
+
+    Args:
+        cls: Subclass of `Family` with a `name` of its own. A family of tiles
+            takes a `code` of 256 or more: smaller ones are the contract's.
+
+    Returns:
+        The class; usable as a decorator.
+
+    Raises:
+        ValueError: If the class is no family or its name is taken.
+    """
+    if not isinstance(cls, type) or not issubclass(cls, Family):
+        raise ValueError(
+            f"`cls` must be a subclass of `Family`. Received: cls={cls}"
+        )
+    taken = _FAMILIES.get(cls.name)
+    if not cls.name or (taken and taken.__qualname__ != cls.__qualname__):
+        raise ValueError(
+            "`cls.name` must be a name that no other family has. "
+            f"Received: name={cls.name!r}, taken by {taken}"
+        )
+    _FAMILIES[cls.name] = cls
+    return cls
+
+
+def names() -> list[str]:
+    """The names of all registered families."""
+    return sorted(_FAMILIES)
+
+
+def get(name: str, **options: Any) -> Family:
+    """The family of a name, with its options.
+
+    Args:
+        name: String, one of `names()`.
+        **options: The family's options, `density=0.1` for instance.
+
+    Returns:
+        A `Family`.
+
+    Raises:
+        ValueError: If there is no such family, or it has no such options.
+
+    Example:
+
+    >>> get("sparse_ternary", density=0.1)
+    SparseTernary(density=0.1)
+    """
+    if not isinstance(name, str) or name not in _FAMILIES:
+        raise ValueError(
+            f"`projection` must name a family, one of {names()}. "
+            f"Received: projection={name!r}"
+        )
+    try:
+        return _FAMILIES[name](**options)
+    except TypeError:
+        raise ValueError(
+            f"The family {name!r} has no such options. Received: {options!r}"
+        ) from None
+
+
+def entries(
+    family: str,
+    seed: int,
+    rows: tuple[int, int],
+    cols: tuple[int, int],
+    stream: int = 0,
+    **family_options: Any,
+) -> np.ndarray:
+    """Any sub-block of a family's matrix, without making the rest.
+
+    Args:
+        family: Name of a family.
+        seed: Integer in `[0, 2**64)`.
+        rows: `(start, stop)`, integers, 0 <= start <= stop.
+        cols: `(start, stop)`, likewise.
+        stream: Integer, the third word of the counter.
+        **family_options: `density` for `"sparse_ternary"`.
+
+    Returns:
+        float32 NumPy array `(stop - start, stop - start)` at unit variance;
+        for `"hadamard"` the sign matrix of the stream.
+
+    Raises:
+        ValueError: If an argument is not as above, or the family's entries
+            cannot be made alone (`"orthogonal"`).
+
+    Example:
+
+    >>> entries("rademacher", seed=7, rows=(0, 2), cols=(0, 3))
+    array([[ 1.,  1., -1.],
+           [ 1., -1.,  1.]], dtype=float32)
+    """
+    make = getattr(get(family, **family_options), "entries", None)
+    if make is None:
+        raise ValueError(
+            f"Entries of {family!r} depend on the whole matrix and cannot be "
+            f"made alone. Received: family={family!r}"
+        )
+    spans = [_span(name, s) for name, s in (("rows", rows), ("cols", cols))]
+    stream = non_negative_integer("stream", stream)
+    return make(seed_integer(seed), *spans, stream)
+
+
+def _span(name, span):
+    start, stop = (non_negative_integer(name, bound) for bound in span)
+    if start > stop:
+        raise ValueError(
+            f"`{name}` must be (start, stop) with 0 <= start <= stop. "
+            f"Received: {name}={span}"
+        )
+    return start, stop
