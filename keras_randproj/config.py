@@ -3,6 +3,7 @@
 import os
 
 from keras_randproj import kernels
+from keras_randproj import matrices
 from keras_randproj.arguments import positive_integer
 
 MAX_ELEMENTS_VARIABLE = "KERAS_RANDPROJ_MAX_ELEMENTS"
@@ -73,6 +74,31 @@ def check_elements(shape: tuple[int, int], owner: str) -> None:
             "If this is intended, raise the limit with "
             "`keras_randproj.config.set_max_elements` or the environment "
             f"variable {MAX_ELEMENTS_VARIABLE}."
+        )
+
+
+def check_cost(
+    family: matrices.Family, shape: tuple[int, int], owner: str
+) -> None:
+    """Refuses a matrix that takes more work than `max_elements()` entries.
+
+    Args:
+        family: Of the matrix; a QR counts more than its entries.
+        shape: `(input_dim, units)` of the matrix.
+        owner: What declares it, for the message.
+
+    Raises:
+        ValueError: If it is too large.
+    """
+    check_elements(shape, owner)
+    cost, limit = family.cost(shape), max_elements()
+    if cost > limit:
+        raise ValueError(
+            f"{owner} declares a matrix of the family '{family.name}' of "
+            f"{shape[0]} x {shape[1]} entries, as much work as {cost} plain "
+            f"entries, more than the limit of {limit}. If this is intended, "
+            "raise the limit with `keras_randproj.config.set_max_elements` or "
+            f"the environment variable {MAX_ELEMENTS_VARIABLE}."
         )
 
 

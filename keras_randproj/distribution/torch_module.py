@@ -3,6 +3,9 @@
 import torch
 import torch.distributed as dist
 
+from keras_randproj import _keras
+from keras_randproj.projections import Projection
+
 
 class TorchModule(torch.nn.Module):
     """A Keras model for `DistributedDataParallel` and `fully_shard`.
@@ -92,10 +95,8 @@ def check_same_projections(model):
 
 def digests(model):
     """The digest of every projection of a model."""
-    from keras_randproj.projections import Projection
-
     return [
         part.digest()
-        for part in model._flatten_layers()
+        for part in _keras.layers_in(model)
         if isinstance(part, Projection) and part.built
     ]

@@ -1,17 +1,16 @@
 """A model whose projections are, for a while, as a format wants them."""
 
 import contextlib
-import functools
 
 import keras
 
-from keras_randproj import torch_parameters
-from keras_randproj.exports import portable
-from keras_randproj.projections.projection import Projection
-from keras_randproj.projections.tiled import TiledProjection
+from keras_randproj import _keras
+from keras_randproj import kernels
+from keras_randproj import matrices
+from keras_randproj.projections import HeldMatrix
+from keras_randproj.projections import Projection
 
 STORAGES = {"baked": "dense", "seed": "seed"}
-HELD = ("matrix", "key", "words")
 
 
 @contextlib.contextmanager
@@ -28,60 +27,62 @@ def exportable(model, export_projection):
     Raises:
         ValueError: If a projection cannot be regenerated in a graph.
     """
-    layers = list(model._flatten_layers())
-    found = [layer for layer in layers if isinstance(layer, Projection)]
-    found = list({id(layer): layer for layer in found}.values())
+    layers = _keras.layers_in(model)
+    found: dict[HeldMatrix, list[Projection]] = {}
+    for layer in layers:
+        if isinstance(layer, Projection) and layer.built:
+            found.setdefault(layer.held, []).append(layer)
     storage = STORAGES[export_projection]
-    tiled = [
-        projection
-        for projection in found
-        if isinstance(projection, TiledProjection)
-        and projection.storage != storage
-    ]
-    for projection in tiled:
-        if storage not in projection.storages:
+    changed = {
+        held: holders
+        for held, holders in found.items()
+        if held.storage != storage
+        and not isinstance(held.family, matrices.Hadamard)
+    }
+    for held, (first, *_) in changed.items():
+        if storage not in held.family.storages:
             raise ValueError(
-                f"Layer '{projection.path}' of family '{projection.family}' "
-                "cannot be regenerated from its seed in a graph: it keeps P "
-                f"as one of {projection.storages} only. "
+                f"{first.described} of family '{held.family.name}' cannot be "
+                "regenerated from its seed in a graph: it keeps P as one of "
+                f"{held.family.storages} only. "
                 f"Received: export_projection={export_projection!r}"
             )
     with contextlib.ExitStack() as undo:
-        undo.callback(torch_parameters.list_again, layers)
-        for projection in tiled:
-            undo.enter_context(_kept_as(projection, storage))
-        for projection in found:
-            projection.modulate = functools.partial(  # type: ignore[method-assign]
-                portable.modulate, projection
-            )
-            undo.callback(delattr, projection, "modulate")
-        torch_parameters.list_again(layers)
+        undo.callback(_keras.list_parameters_again, layers)
+        for held, holders in changed.items():
+            undo.enter_context(_kept_as(held, holders, storage))
+        undo.enter_context(kernels.forced("portable"))
+        _keras.list_parameters_again(layers)
         yield
 
 
 @contextlib.contextmanager
-def _kept_as(projection, storage):
-    """The projection with its weights exchanged for those of a storage."""
-    before = projection.storage
-    held = {name: getattr(projection, name) for name in HELD}
-    try:
-        _hold(projection, storage, dict.fromkeys(HELD))
-        with contextlib.ExitStack() as scopes:
-            for part in projection.path.split("/"):
-                scopes.enter_context(keras.name_scope(part))
-            projection._tracker.unlock()
-            projection.build_weights()
-        yield
-    finally:
-        _hold(projection, before, held)
-        projection._tracker.lock()
+def _kept_as(held, holders, storage):
+    """The matrix with its weights exchanged for those of a storage."""
+    before = held.storage, held.weights, held.operands
+    held.storage, held.operands = storage, None
+    with contextlib.ExitStack() as undo:
+        for layer in holders:
+            undo.enter_context(_keras.unlocked(layer))
+        try:
+            _exchange(holders, before[1], {})
+            with contextlib.ExitStack() as scopes:
+                for part in holders[0].path.split("/"):
+                    scopes.enter_context(keras.name_scope(part))
+                held.build(holders[0], held.input_dim)
+            _exchange(holders, {}, held.weights)
+            yield
+        finally:
+            made = held.weights
+            held.storage, held.weights, held.operands = before
+            _exchange(holders, made, held.weights)
 
 
-def _hold(projection, storage, held):
-    """Drops the weights that it has, and gives it others."""
-    projection._tracker.unlock()
-    for weight in list(projection.weights):
-        projection._untrack_variable(weight)
-    projection.storage = storage
-    for name, weight in held.items():
-        setattr(projection, name, weight)
+def _exchange(holders, old, new):
+    """Has the layers list other weights."""
+    for layer in holders:
+        for name, weight in old.items():
+            _keras.untrack(layer, weight)
+            setattr(layer, name, None)
+        for name, weight in new.items():
+            setattr(layer, name, weight)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import h5py
 
+from keras_randproj.files.record import Record
+from keras_randproj.files.record import is_record
+
 WEIGHTS_NAME = "model.weights.h5"
 
 
@@ -58,3 +61,22 @@ def groups(file):
             child = group[name]
             if isinstance(child, h5py.Group):
                 pending.append((f"{path}/{name}".lstrip("/"), child))
+
+
+def records_behind(store):
+    """The recipes of all matrices in the file that a store reads from.
+
+    Args:
+        store: Store of Keras while it loads; of a dict nothing is known.
+
+    Returns:
+        List of `Record`.
+    """
+    file = getattr(store, "h5_file", None)
+    if file is None:
+        return []
+    return [
+        Record.read(group, name)
+        for name, group in groups(file)
+        if is_record(group)
+    ]

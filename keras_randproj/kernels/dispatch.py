@@ -29,9 +29,7 @@ _default: str | None = None
 _forced: str | None = None
 
 
-def modulate(
-    operands, x, alphas, scale=None, bias=None, implementation=None
-):
+def modulate(operands, x, alphas, scale=None, bias=None, implementation=None):
     """Projections that follow each other, then scale and bias.
 
     Each stage computes `P^T (alpha * x) / sqrt(input_dim)`.

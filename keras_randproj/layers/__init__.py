@@ -1,11 +1,11 @@
 """What a user puts in a model."""
 
-from keras_randproj.layers.eugen_dense import EUGenDense as EUGenDense
-from keras_randproj.layers.eugen_features import EUGenFeatures as EUGenFeatures
-from keras_randproj.layers.prp_dense import PRPDense as PRPDense
-from keras_randproj.layers.prp_multi_head_attention import (
+from keras_randproj.layers.attention.prp_multi_head_attention import (
     PRPMultiHeadAttention as PRPMultiHeadAttention,
 )
+from keras_randproj.layers.eugen.eugen_dense import EUGenDense as EUGenDense
+from keras_randproj.layers.eugen.features import EUGenFeatures as EUGenFeatures
+from keras_randproj.layers.prp_dense import PRPDense as PRPDense
 from keras_randproj.layers.prp_transformer_block import (
     PRPTransformerBlock as PRPTransformerBlock,
 )

@@ -2,15 +2,16 @@
 
 import keras
 
+from keras_randproj import _keras
 from keras_randproj import config as settings
-from keras_randproj import torch_parameters
 from keras_randproj.arguments import positive_integer
+from keras_randproj.files.whole_layer import WholeLayer
 
 # Arguments that `quantize` and `enable_lora` put into a layer's config.
 ADAPTED = ("quantization_config", "lora_rank", "lora_alpha")
 
 
-class DenseHolder(keras.layers.Layer):
+class DenseHolder(WholeLayer):
     """A layer whose parts stay quantised, or with LoRA, when it is loaded.
 
     Keras notes both in the configs of a model's layers, and the config of a
@@ -35,7 +36,7 @@ class DenseHolder(keras.layers.Layer):
         super().build_from_config(config)
         if not self.trainable:
             # They were made after the layer was told so.
-            for part in self._flatten_layers(include_self=False):
+            for part in _keras.layers_in(self)[1:]:
                 part.trainable = False
         parts = self._parts()
         if not isinstance(adapted, dict) or not adapted.keys() <= parts.keys():
@@ -46,13 +47,13 @@ class DenseHolder(keras.layers.Layer):
         for name, arguments in adapted.items():
             _adapt(parts[name], **arguments)
         if adapted:
-            torch_parameters.list_again(self._flatten_layers())
+            _keras.list_parameters_again(_keras.layers_in(self))
 
     def _parts(self):
         """The layers inside that can be quantised, by path from here."""
         return {
             part.path.removeprefix(f"{self.path}/"): part
-            for part in self._flatten_layers(include_self=False)
+            for part in _keras.layers_in(self)[1:]
             if part.built and hasattr(part, "quantization_config")
         }
 

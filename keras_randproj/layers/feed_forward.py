@@ -10,9 +10,9 @@ from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.layers.dense_holder import DenseHolder
-from keras_randproj.layers.eugen_dense import EUGenDense
+from keras_randproj.layers.eugen.eugen_dense import EUGenDense
 from keras_randproj.layers.prp_dense import PRPDense
-from keras_randproj.random import derive_seed
+from keras_randproj.matrices import derive_seed
 
 KINDS = ("prp", "eugen", "dense")
 # Part of the matrix contract: role k has the k-th derived seed.

@@ -12,6 +12,7 @@ from keras import initializers
 from keras import ops
 from keras import regularizers
 
+from keras_randproj import _keras
 from keras_randproj import config as settings
 from keras_randproj import kernels
 from keras_randproj.arguments import last_dimension
@@ -19,13 +20,14 @@ from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import seed_integer
-from keras_randproj.layers.projection_stack import ProjectionStack
+from keras_randproj.files.whole_layer import WholeLayer
+from keras_randproj.layers.read_weights import read_arrays
 from keras_randproj.layers.scaled_weight import add_scaled_weight
-from keras_randproj.stores import check_sizes
+from keras_randproj.projections import ProjectionStack
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
-class PRPDense(keras.layers.Layer):
+class PRPDense(WholeLayer):
     """Dense layer around a fixed random matrix: it trains vectors, not P.
 
     Computes, with P from a seed and `*` element-wise,
@@ -42,9 +44,10 @@ class PRPDense(keras.layers.Layer):
         use_bias: Boolean, whether a bias is added.
         projection: Family of P: `"gaussian"`, `"rademacher"`,
             `"sparse_ternary"`, `"orthogonal"`, `"hadamard"` (no matrix,
-            O(d log d) time), a registered family, or a
-            `projections.Projection`. One without units is a template; one
-            with units is used itself, so that layers can share it.
+            O(d log d) time), a family of your own, or a `matrices.Family`
+            such as `matrices.SparseTernary(density=0.1)`. A
+            `projections.Projection` is shared with the layers that hold it
+            already; with a list of them each stage has its own.
         depth: Positive integer, how many modulated projections follow each
             other, with no activation between them. Stages map to
             `max(input_dim, units)` features (for hadamard the next power of
@@ -54,7 +57,7 @@ class PRPDense(keras.layers.Layer):
         seed: Integer in `[0, 2**64)`, or `None` to draw one, which the config
             then keeps. Stage k of several uses the k-th derived seed.
         storage: `"dense"` keeps P as a non-trainable weight; `"seed"` keeps
-            only the seed and makes P again in each call; `"packed"` keeps one
+            only the seed and regenerates P in each call; `"packed"` keeps one
             bit an entry of rademacher, two of sparse_ternary.
         lr_multiplier: Positive float. alpha and scale are stored divided by
             it, so that they learn as fast as if the learning rate were
@@ -146,7 +149,7 @@ class PRPDense(keras.layers.Layer):
         self.stack = ProjectionStack(
             projection, self.depth, self.units, seed, self.storage
         )
-        self.projections = list(self.stack.given)
+        self.projections = []
         self.alpha = None
         self.scale = None
         self.bias = None
@@ -160,7 +163,7 @@ class PRPDense(keras.layers.Layer):
     def projection(self):
         """The projection of the first stage; there is one where depth is 1."""
         if not self.projections:
-            raise ValueError(
+            raise AttributeError(
                 f"Layer '{self.name}' has no projection before it is built."
             )
         return self.projections[0]
@@ -181,20 +184,14 @@ class PRPDense(keras.layers.Layer):
         shapes = [(input_dim, rank), (rank, self.units)]
         for shape in (*itertools.pairwise(widths), *shapes):
             settings.check_elements(shape, owner)
-        self.projections = self.stack.complete(
+        self.projections = self.stack.make(
             widths, self.dtype_policy, self.implementation
         )
+        _keras.hold(self, "projections", self.projections)
         for projection, width in zip(
             self.projections, widths[:-1], strict=True
         ):
-            if not projection.built:
-                projection.build((None, width))
-            elif projection.input_dim != width:
-                raise ValueError(
-                    f"Layer '{self.name}' shares a projection built for "
-                    f"{projection.input_dim} features and needs one for "
-                    f"{width}. Received: input_shape={tuple(input_shape)}"
-                )
+            projection.build((None, width))
         self._add_weights(widths)
         self.input_spec = keras.layers.InputSpec(
             min_ndim=2, axes={-1: input_dim}
@@ -216,6 +213,7 @@ class PRPDense(keras.layers.Layer):
             self._add_vector("alpha", width, f"_{k}")
             for k, width in enumerate(inner_dims, 1)
         ]
+        _keras.hold(self, "inner_alphas", self.inner_alphas)
         if self.residual_rank:
             rank = self.residual_rank
             self.residual_a = self.add_weight(
@@ -237,11 +235,12 @@ class PRPDense(keras.layers.Layer):
         )
 
     def call(self, inputs):
+        if not keras.backend.is_float_dtype(inputs.dtype):
+            inputs = ops.cast(inputs, self.compute_dtype)
         alphas = [self.alpha, *self.inner_alphas]
         alphas = [alpha * self.lr_multiplier for alpha in alphas]
         scale = self.scale * self.lr_multiplier
-        *before, (last, alpha) = zip(self.projections, alphas, strict=True)
-        y = last.modulate(inputs, alpha, scale, self.bias, before)
+        y = self.stack.multiply(inputs, alphas, scale, self.bias)
         if self.residual_rank:
             low = ops.matmul(inputs, self.residual_a)
             y = y + ops.matmul(low, self.residual_b)
@@ -291,7 +290,7 @@ class PRPDense(keras.layers.Layer):
         return type(self).from_config(config)
 
     def dense_equivalent(self):
-        """Numbers that `keras.layers.Dense` would train in its place."""
+        """Parameters that `keras.layers.Dense` would train in its place."""
         inputs = self.projection.input_dim
         return inputs * self.units + (self.units if self.use_bias else 0)
 
@@ -310,47 +309,41 @@ class PRPDense(keras.layers.Layer):
         for name, weight in self._saved_weights().items():
             store[name] = weight
         store["lr_multiplier"] = np.array(self.lr_multiplier, "float64")
-        if self.stack.has_stage_seeds(self.projections):
+        if self.stack.has_stage_seeds:
             store["seed"] = np.array(self.seed, "uint64")
 
-    def load_own_variables(self, store):
-        check_sizes(store, f"Layer '{self.path}'")
-        weights = self._saved_weights() if self.built else {}
-        expected = {*weights, *(["lr_multiplier"] if weights else [])}
-        if weights and self.stack.has_stage_seeds(self.projections):
-            expected.add("seed")
-        found = set(store.keys())
-        if not self.stack.has_stage_seeds(self.projections):
-            found.discard("seed")
-        if found != expected:
-            raise ValueError(
-                f"Layer '{self.path}' expects {sorted(expected)} in the file. "
-                f"Received: {sorted(found)}. Build the layer with the "
-                "arguments of the one that was saved, and save damaged files "
-                "again from the original model."
-            )
-        if not weights:
-            return
-        there = _positive_number(
-            "lr_multiplier", np.asarray(store["lr_multiplier"])[()]
-        )
-        for name, weight in weights.items():
-            value = store[name]
-            if there != self.lr_multiplier and name.startswith(
-                ("alpha", "scale")
-            ):
-                value = np.asarray(value) * (there / self.lr_multiplier)
-            weight.assign(value)
-        if self.stack.has_stage_seeds(self.projections):
-            self.stack.seed = seed_integer(np.asarray(store["seed"])[()])
+    def read_own_variables(self, store):
+        if not self.built:
+            return super().read_own_variables(store)
+        weights = self._saved_weights()
+        expected = {**weights, "lr_multiplier": np.array(0.0)}
+        # Stages that share a matrix have seeds of their own alone.
+        with_seed = self.depth > 1 and "seed" in store.keys()
+        if with_seed:
+            expected["seed"] = np.array(0)
+        values = read_arrays(store, expected, self.described)
+        there = _positive_number("lr_multiplier", values["lr_multiplier"][()])
+        ratio = there / self.lr_multiplier
+        seed = None
+        if with_seed:
+            seed = seed_integer(values["seed"][()])
+
+        def assign():
+            for name, weight in weights.items():
+                scaled = name.startswith(("alpha", "scale")) and ratio != 1
+                weight.assign(values[name] * ratio if scaled else values[name])
+            if seed is not None and self.stack.family is not None:
+                self.stack.seed = seed
+
+        return assign
 
     def get_config(self):
-        explicit = self.stack.is_explicit(self.projections)
+        explicit = self.stack.is_explicit
         config = {
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "projection": self.stack.serialize(self.projections),
+            "projection": self.stack.serialize(),
             "depth": self.depth,
             "residual_rank": self.residual_rank,
             "seed": None if explicit else self.seed,

@@ -1,5 +1,6 @@
 """The transformer block whose matrices come from a seed."""
 
+import functools
 from typing import Any
 
 import keras
@@ -8,14 +9,16 @@ from keras import activations
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
-from keras_randproj.layers.dense_attention import DenseAttention
+from keras_randproj.layers.attention.dense_attention import DenseAttention
+from keras_randproj.layers.attention.prp_multi_head_attention import (
+    PRPMultiHeadAttention,
+)
 from keras_randproj.layers.dense_holder import DenseHolder
 from keras_randproj.layers.feed_forward import KINDS
 from keras_randproj.layers.feed_forward import FeedForward
-from keras_randproj.layers.prp_multi_head_attention import PRPMultiHeadAttention
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
-from keras_randproj.random import derive_seed
+from keras_randproj.matrices import derive_seed
 
 # Part of the matrix contract: part k has the k-th derived seed.
 PARTS = ("attention", "feed_forward")
@@ -275,8 +278,9 @@ class PRPTransformerBlock(DenseHolder):
     def save_own_variables(self, store):
         write_seed(store, "projection_seed", self.projection_seed)
 
-    def load_own_variables(self, store):
-        self.projection_seed = read_seed(self, store, "projection_seed")
+    def read_own_variables(self, store):
+        seed = read_seed(self, store, "projection_seed")
+        return functools.partial(setattr, self, "projection_seed", seed)
 
     def get_config(self):
         config = {

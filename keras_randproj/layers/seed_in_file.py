@@ -3,7 +3,6 @@
 import numpy as np
 
 from keras_randproj.arguments import seed_integer
-from keras_randproj.stores import check_sizes
 
 
 def write_seed(store, name: str, seed: int) -> None:
@@ -22,10 +21,9 @@ def read_seed(layer, store, name: str) -> int:
     Raises:
         ValueError: If the store holds anything else, or no valid seed.
     """
-    check_sizes(store, f"Layer '{layer.path}'")
     if list(store.keys()) != [name]:
         raise ValueError(
-            f"Layer '{layer.path}' expects its seed in the file, as `{name}`. "
+            f"{layer.described} expects its seed in the file, as `{name}`. "
             f"Received: {sorted(store.keys())}. Build the layer with the "
             "arguments of the one that was saved, and save damaged files again "
             "from the original model."
@@ -33,7 +31,7 @@ def read_seed(layer, store, name: str) -> int:
     value = np.asarray(store[name])
     if value.ndim:
         raise ValueError(
-            f"Layer '{layer.path}' expects one integer as `{name}` in the "
+            f"{layer.described} expects one integer as `{name}` in the "
             f"file. Received: an array of shape {value.shape}"
         )
     return seed_integer(value[()])

@@ -12,6 +12,7 @@ from keras_randproj.matrices.registry import entries as entries
 from keras_randproj.matrices.registry import get as get
 from keras_randproj.matrices.registry import names as names
 from keras_randproj.matrices.registry import register as register
+from keras_randproj.matrices.registry import serialize as serialize
 from keras_randproj.matrices.sparse_ternary import (
     SparseTernary as SparseTernary,
 )

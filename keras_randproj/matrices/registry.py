@@ -43,12 +43,13 @@ def names() -> list[str]:
     return sorted(_FAMILIES)
 
 
-def get(name: str, **options: Any) -> Family:
-    """The family of a name, with its options.
+def get(identifier: Any, **options: Any) -> Family:
+    """A family from its name, its config or itself.
 
     Args:
-        name: String, one of `names()`.
-        **options: The family's options, `density=0.1` for instance.
+        identifier: String, one of `names()`; a dict that `serialize`
+            returned; or a `Family`.
+        **options: With a name, the family's options.
 
     Returns:
         A `Family`.
@@ -61,17 +62,35 @@ def get(name: str, **options: Any) -> Family:
     >>> get("sparse_ternary", density=0.1)
     SparseTernary(density=0.1)
     """
-    if not isinstance(name, str) or name not in _FAMILIES:
+    if isinstance(identifier, Family) and not options:
+        return identifier
+    if isinstance(identifier, dict) and "name" in identifier:
+        options = {**identifier, **options}
+        identifier = options.pop("name")
+    if not isinstance(identifier, str) or identifier not in _FAMILIES:
         raise ValueError(
-            f"`projection` must name a family, one of {names()}. "
-            f"Received: projection={name!r}"
+            f"`projection` must name a family, one of {names()}, or be one. "
+            f"Received: projection={identifier!r}"
         )
     try:
-        return _FAMILIES[name](**options)
+        return _FAMILIES[identifier](**options)
     except TypeError:
         raise ValueError(
-            f"The family {name!r} has no such options. Received: {options!r}"
+            f"The family '{identifier}' has no such options. "
+            f"Received: {options!r}"
         ) from None
+
+
+def serialize(family: Family) -> str | dict[str, Any]:
+    """A family as a JSON value: its name where that says it all.
+
+    Example:
+
+    >>> serialize(get("gaussian"))
+    'gaussian'
+    """
+    options = family.options()
+    return {"name": family.name, **options} if options else family.name
 
 
 def entries(

@@ -1,52 +1,47 @@
-"""The base of all projections: a fixed matrix, known by its seed."""
+"""The layer that holds a fixed random matrix."""
 
-import math
-import random
-import weakref
 from typing import Any
 
 import keras
 
-from keras_randproj import config as settings
 from keras_randproj import kernels
+from keras_randproj import matrices
 from keras_randproj.arguments import last_dimension
-from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
-from keras_randproj.arguments import seed_integer
-from keras_randproj.projections.record import Record
-from keras_randproj.stores import check_sizes
-
-# The latest projection that was made with each `tie`: where a transposed
-# projection finds its source when a model is cloned or loaded.
-holders: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+from keras_randproj.files import Record
+from keras_randproj.files.whole_layer import WholeLayer
+from keras_randproj.projections.held_matrix import HeldMatrix
 
 
-class Projection(keras.layers.Layer):
+@keras.saving.register_keras_serializable("keras_randproj")
+class Projection(WholeLayer):
     """A fixed random matrix P as a layer without trainable weights.
 
     Computes `x @ P / sqrt(input_dim)`, which keeps distances up to a small
     error (Johnson and Lindenstrauss, 1984). Files hold its seed, contract
-    version and digest, never its entries; loading makes it again, compares
+    version and digest, never its entries; loading regenerates it, compares
     digests, and raises where they differ. Masks pass through unchanged.
 
-    This is the base class: use `Gaussian`, `Rademacher`, `SparseTernary`,
-    `Orthogonal` or `Hadamard`. A subclass names its `family` and implements
-    `natural_matrix`, `digest_of`, `operand`, `build_weights` and
-    `fresh_weights`.
+    `Gaussian`, `Rademacher`, `SparseTernary`, `Orthogonal` and `Hadamard` are
+    this layer with their family.
 
     Args:
-        units: Positive integer, the number of outputs. `None` makes a
-            template: a family with its options, which a layer such as
-            `PRPDense` completes with its own units and seed.
+        units: Positive integer, the number of outputs.
         seed: Integer in `[0, 2**64)`, or `None` to draw one, which the config
             then keeps.
         storage: `"dense"` keeps P as a non-trainable weight; `"seed"` keeps
-            only the seed and makes P again, block by block, in each call;
-            `"packed"` keeps one bit an entry of `Rademacher`, two of
-            `SparseTernary`, in an int32 weight.
+            only the seed and regenerates P, block by block, in each call;
+            `"packed"` keeps one bit an entry of rademacher, two of
+            sparse_ternary, in an int32 weight.
         implementation: `None` for the fastest that can run, or its name.
-        tie: String set by `transposed()`; leave it out.
+        family: Name of a family, or a `matrices.Family`; `None` for the
+            class's own.
+        transposed: Boolean, whether P is the transpose of the matrix that
+            the family makes.
+        matrix: A `HeldMatrix` that other layers hold too, or its config;
+            instead of seed, storage and family. `transposed()` and layers
+            that share a projection set it.
 
     Input shape:
         `(batch, ..., input_dim)`.
@@ -57,122 +52,89 @@ class Projection(keras.layers.Layer):
     Raises:
         ValueError: If an argument is not as above, or P would have more than
             `config.max_elements()` entries.
+
+    Example:
+
+    >>> layer = Projection(units=64, family="gaussian", seed=7)
+    >>> layer(keras.ops.ones((2, 1000))).shape
+    (2, 64)
     """
 
-    family: str = ""
-    storages: tuple[str, ...] = ("dense", "seed")
+    family_class: type[matrices.Family] | None = None
 
     def __init__(
         self,
-        units=None,
+        units,
         seed=None,
         storage="dense",
         implementation=None,
-        tie=None,
+        family=None,
+        transposed=False,
+        matrix=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.units = None if units is None else positive_integer("units", units)
-        if seed is not None or units is not None:
-            seed = resolve_seed(seed)
-        self.seed = seed
-        self.storage = one_of("storage", storage, self.storages)
+        self.units = positive_integer("units", units)
         self.implementation = kernels.check_implementation(implementation)
-        self.tie = tie
-        if tie is not None:
-            holders[tie] = self
-        self.owned = False
+        self.is_transposed = bool(transposed)
+        if isinstance(matrix, dict):
+            matrix = keras.saving.deserialize_keras_object(matrix)
+        if matrix is None:
+            if family is None and self.family_class is not None:
+                family = self.family_class()
+            # The sizes of a transposed matrix are known when it is built.
+            matrix = HeldMatrix(family, self.units, resolve_seed(seed), storage)
+        elif not isinstance(matrix, HeldMatrix):
+            raise ValueError(
+                "`matrix` must be the matrix of another projection. "
+                f"Received: matrix={matrix!r}"
+            )
+        self.held = matrix
         self.input_dim: Any = None
-        self._refusal: str | None = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
+        matrix.holders.add(self)
 
-    # What a family implements.
+    @property
+    def family(self):
+        """The matrix's `matrices.Family`."""
+        return self.held.family
 
-    def options(self):
-        """The family's own options, as in its config."""
-        return {}
+    @property
+    def seed(self):
+        """The matrix's seed."""
+        return self.held.seed
 
-    def natural_matrix(self):
-        """float64 array `(input_dim, units)` at unit variance."""
-        raise NotImplementedError
-
-    def digest_of(self, seed, shape):
-        """The digest of the matrix of this seed and shape."""
-        raise NotImplementedError
-
-    def operand(self):
-        """This matrix as one of `kernels.operands`."""
-        raise NotImplementedError
-
-    def build_weights(self):
-        """Creates the non-trainable weights."""
-        raise NotImplementedError
-
-    def fresh_weights(self):
-        """Pairs of a weight and its `SeededInitializer`."""
-        raise NotImplementedError
-
-    @staticmethod
-    def inner_width(input_dim, units):
-        """Features between stages where several follow each other."""
-        return max(input_dim, units)
-
-    def check_weights(self):
-        """Refuses weights that are not what the seed gives."""
-        for weight, initializer in self.fresh_weights():
-            value = initializer.like(weight)
-            if not bool(keras.ops.all(keras.ops.equal(weight, value))):
-                raise self.overwritten(weight)
-
-    # What they all share.
+    @property
+    def storage(self):
+        """How the matrix is kept in memory."""
+        return self.held.storage
 
     def build(self, input_shape):
-        if self.units is None:
+        input_dim = last_dimension(self, input_shape)
+        rows, cols = input_dim, self.units
+        if self.is_transposed:
+            rows, cols = cols, rows
+            if self.held.operands is None and not self.held.is_shared:
+                self.held.units = cols
+        if cols != self.held.units:
             raise ValueError(
-                f"Layer '{self.name}' is a template without `units`, and can "
-                "only be passed to a layer that completes it. "
-                f"Received: units={self.units}"
+                f"{self.described} uses a matrix with {self.held.units} "
+                f"columns and needs one with {cols}. "
+                f"Received: input_shape={tuple(input_shape)}"
             )
-        self.input_dim = last_dimension(self, input_shape)
-        settings.check_elements(self.matrix_shape, f"Layer '{self.name}'")
-        self.build_weights()
+        self.held.build(self, rows)
+        self.input_dim = input_dim
         self.input_spec = keras.layers.InputSpec(
-            min_ndim=2, axes={-1: self.input_dim}
+            min_ndim=2, axes={-1: input_dim}
         )
 
     def call(self, inputs):
-        return self.modulate(inputs)
-
-    def modulate(self, inputs, alpha=None, scale=None, bias=None, before=()):
-        """`scale * (P^T (alpha * inputs)) / sqrt(input_dim) + bias`.
-
-        Args:
-            inputs: Tensor `(batch, ..., input_dim)`, of the first projection
-                where several follow each other.
-            alpha: Tensor `(input_dim,)`, or `None` for ones; a tensor where
-                other projections come before.
-            scale: Tensor `(units,)`, or `None` for ones.
-            bias: Tensor `(units,)`, or `None` for zeros.
-            before: Pairs `(projection, alpha)` of what comes before.
-
-        Returns:
-            Tensor `(batch, ..., units)`.
-        """
         if not keras.backend.is_float_dtype(inputs.dtype):
             inputs = keras.ops.cast(inputs, self.compute_dtype)
-        if any(p.implementation != self.implementation for p, _ in before):
-            for projection, inner in before:
-                inputs = projection.modulate(inputs, inner)
-            before = ()
-        stages = [*before, (self, alpha)]
-        return kernels.modulate_stages(
-            [projection.operand() for projection, _ in stages],
-            inputs,
-            [inner for _, inner in stages],
-            scale,
-            bias,
-            self.implementation,
+        operand = self.held.operands[self.is_transposed]
+        return kernels.modulate(
+            [operand], inputs, [None], implementation=self.implementation
         )
 
     def materialize(self):
@@ -180,70 +142,95 @@ class Projection(keras.layers.Layer):
 
         Returns:
             float64 NumPy array `(input_dim, units)`.
+
+        Raises:
+            ValueError: If the layer is not built.
         """
-        self._require_built("materialize")
-        return self.natural_matrix() / math.sqrt(self.input_dim)
+        return self._built("materialize").materialize(self.is_transposed)
 
     def digest(self):
         """BLAKE2b-128 over the integers of P (see `CONTRACT.md`).
 
         Returns:
             String of 32 hexadecimal characters.
+
+        Raises:
+            ValueError: If the layer is not built.
         """
-        self._require_built("digest")
-        return self.digest_of(self.seed, self.matrix_shape)
+        return self._built("digest").digest()
 
     def set_seed(self, seed):
-        """Replaces P by that of another seed.
+        """Replaces P by that of another seed, in all layers that share it.
 
         Args:
             seed: Integer in `[0, 2**64)`.
+
+        Raises:
+            ValueError: If `seed` is not as above.
         """
-        self.seed = seed_integer(seed)
-        if self.built:
-            for weight, initializer in self.fresh_weights():
-                weight.assign(initializer.like(weight))
+        self.held.set_seed(seed, self.described)
 
-    @property
-    def matrix_shape(self):
-        """`(rows, cols)` of the matrix as the family makes it."""
-        return self.input_dim, self.units
+    def check_weights(self):
+        """Refuses weights that are not what the seed gives.
 
-    def transposed(self):
-        """This matrix transposed, as a projection that shares its weights.
+        Raises:
+            ValueError: If one was overwritten, by `set_weights` for example.
+        """
+        self.held.check_weights(self.described)
+
+    def shared(self, name=None):
+        """One more layer that holds this matrix.
+
+        Args:
+            name: String, name of the new layer.
 
         Returns:
-            A `Transposed` projection from `units` inputs to `input_dim`
-            outputs.
+            A layer of this class, not built.
         """
-        from keras_randproj.projections.transposed import Transposed
+        return type(self)(
+            **self._family_argument(),
+            units=self.units,
+            implementation=self.implementation,
+            transposed=self.is_transposed,
+            matrix=self.held,
+            dtype=self.dtype_policy,
+            name=name,
+        )
 
-        self._require_built("transposed")
-        return Transposed(self.input_dim, source=self, name=self.name)
+    def transposed(self, name=None):
+        """A layer that holds this matrix transposed.
 
-    def shared(self):
-        """This projection for one more owner, with the same weights.
+        Args:
+            name: String, name of the new layer.
 
         Returns:
-            Itself the first time, then `Shared` projections: each owner
-            writes a recipe of its own into files.
+            A layer of this class from `units` inputs to `input_dim` outputs,
+            not built.
+
+        Raises:
+            ValueError: If this layer is not built.
         """
-        from keras_randproj.projections.shared import Shared
+        self._built("transposed")
+        turned = self.shared(name)
+        turned.units = self.input_dim
+        turned.is_transposed = not self.is_transposed
+        return turned
 
-        if self.owned:
-            return Shared(self.units, source=self, name=self.name)
-        self.owned = True
-        return self
+    def _family_argument(self):
+        """The argument that says of which family the matrix is."""
+        return {} if self.family_class else {"family": self.family}
 
-    def require_tie(self):
-        """Gives it the name by which copies find their source again."""
-        if self.tie is None:
-            self.tie = f"{random.getrandbits(64):016x}"
-            holders[self.tie] = self
+    def _built(self, method):
+        if self.held.operands is None:
+            raise ValueError(
+                f"`{method}()` needs a built layer: call '{self.name}' on an "
+                "input, or `build` it, first."
+            )
+        return self.held
 
     def quantize(self, mode=None, type_check=True, config=None):
         raise NotImplementedError(
-            f"Layer '{self.path}' is left as it is: it has no trained matrix "
+            f"{self.described} is left as it is: it has no trained matrix "
             "to quantise. P is a function of its seed, and "
             "`storage='packed'`, `storage='seed'` and the hadamard family hold "
             f"it in less memory. Received: mode={mode}"
@@ -253,86 +240,65 @@ class Projection(keras.layers.Layer):
         return (*input_shape[:-1], self.units)
 
     def record(self):
-        """What a file holds of this projection."""
+        """What a file holds of this projection, a `files.Record`."""
         return Record(
-            family=self.family,
+            family=self.family.name,
             seed=self.seed,
-            shape=self.matrix_shape,
+            shape=self.held.shape,
             digest=self.digest(),
-            options=self.options(),
+            options=self.family.options(),
         )
 
     def save_own_variables(self, store):
-        if not self.built:
-            return
-        self.check_weights()
-        self.record().write(store)
+        if self.built:
+            self.check_weights()
+            self.record().write(store)
 
-    def load_own_variables(self, store):
-        try:
-            self._load(store)
-        except ValueError as error:
-            # Keras tries a layer that failed again under its other names,
-            # where the file holds nothing: the first reason is the one.
-            if store.keys():
-                self._refusal = str(error)
-            raise ValueError(self._refusal or str(error)) from None
-        self._refusal = None
-
-    def _load(self, store):
-        owner = f"Layer '{self.path}'"
-        check_sizes(store, owner)
+    def read_own_variables(self, store):
         if not self.built:
-            if store.keys():
-                raise ValueError(f"{owner} must be built before it is loaded.")
-            return
-        found = Record.read(store, owner)
+            return super().read_own_variables(store)
+        found = Record.read(store, self.described)
+        held = self.held
         for name, here in (
-            ("family", self.family),
-            ("shape", self.matrix_shape),
-            ("options", self.options()),
+            ("family", held.family.name),
+            ("shape", held.shape),
+            ("options", held.family.options()),
         ):
             there = getattr(found, name)
             if there != here:
                 raise ValueError(
-                    f"{owner} has {name} {here!r}, but the file was written by "
-                    f"a layer with {name} {there!r}. Build the layer with the "
-                    f"file's {name}, or load the file it was saved to."
+                    f"{self.described} has {name} {here!r}, but the file was "
+                    f"written by a layer with {name} {there!r}. Build the "
+                    f"layer with the file's {name}, or load the file it was "
+                    "saved to."
                 )
-        digest = self.digest_of(found.seed, found.shape)
+        digest = held.family.digest(found.seed, found.shape)
         if digest != found.digest:
             raise ValueError(
-                f"{owner}: the matrix regenerated from seed {found.seed} has "
-                f"digest {digest}, but the file recorded {found.digest}. The "
-                "file is damaged or was altered; its learned vectors do not "
-                "belong to this matrix. Load an intact copy."
+                f"{self.described}: the matrix regenerated from seed "
+                f"{found.seed} has digest {digest}, but the file recorded "
+                f"{found.digest}. The file is damaged or was altered; its "
+                "learned vectors do not belong to this matrix. Load an intact "
+                "copy."
             )
-        if found.seed != self.seed:
-            self.set_seed(found.seed)
+        held.check_load(self, found.seed, store)
+
+        def assign():
+            if found.seed != held.seed:
+                held.set_seed(found.seed, self.described)
+
+        return assign
 
     def get_config(self):
         config = {
             "units": self.units,
-            "seed": self.seed,
-            "storage": self.storage,
             "implementation": self.implementation,
-            "tie": self.tie,
+            "transposed": self.is_transposed,
         }
-        return {**super().get_config(), **config, **self.options()}
-
-    def _require_built(self, name):
-        if not self.built:
-            raise ValueError(
-                f"`{name}()` needs a built layer: call '{self.name}' on an "
-                "input, or `build` it, first."
-            )
-
-    def overwritten(self, weight):
-        """The error for a weight that does not belong to the seed."""
-        return ValueError(
-            f"Layer '{self.path}': the weight '{weight.name}' is not what "
-            f"seed {self.seed} gives. It was overwritten by a route that does "
-            "not carry the seed (`set_weights`, a torch `state_dict`, a "
-            "legacy `.h5` file, Orbax). Give the layer the seed of the model "
-            "that the weights came from, with `set_seed`."
-        )
+        if self.held.is_shared:
+            config["matrix"] = self.held.serialize()
+        else:
+            config.update(seed=self.seed, storage=self.storage)
+            if self.family_class is None:
+                config["family"] = matrices.serialize(self.family)
+        return {**super().get_config(), **config}

@@ -1,5 +1,7 @@
 """What a model or a file holds: parameters, bytes, and whether it is whole."""
 
+from keras_randproj.files import Verdict as Verdict
+from keras_randproj.files import verify as verify
 from keras_randproj.report.bit_efficiency import (
     bit_efficiency as bit_efficiency,
 )
@@ -7,5 +9,3 @@ from keras_randproj.report.cost import Cost as Cost
 from keras_randproj.report.cost import cost as cost
 from keras_randproj.report.summary import Row as Row
 from keras_randproj.report.summary import summary as summary
-from keras_randproj.files import Verdict as Verdict
-from keras_randproj.files import verify as verify

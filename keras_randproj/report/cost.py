@@ -1,12 +1,21 @@
 """What a call of a layer must compute and move, and how fast that can be."""
 
+import math
 from dataclasses import dataclass
 
+import keras
+
+from keras_randproj import kernels
 from keras_randproj.arguments import positive_integer
+from keras_randproj.layers import EUGenDense
+from keras_randproj.layers import PRPDense
+from keras_randproj.layers import PRPMultiHeadAttention
+from keras_randproj.layers.attention.parts import attention_parts
+from keras_randproj.layers.attention.parts import is_attention
+from keras_randproj.matrices.hadamard import factors
 from keras_randproj.report.sizes import count
 from keras_randproj.report.sizes import itemsize
 from keras_randproj.report.sizes import nbytes
-from keras_randproj.transfer.cost import multiplications
 
 
 @dataclass(frozen=True)
@@ -75,3 +84,48 @@ def cost(layer, batch):
         flops=batch * (2 * products + count(vectors)),
         bytes=nbytes(layer.weights) + batch * (inputs + layer.units) * width,
     )
+
+
+def multiplications(layer):
+    """Multiplications of a layer's matrix products for one row.
+
+    A Hadamard projection counts its two small products; element-wise work is
+    left out.
+
+    Args:
+        layer: A built `Dense`, `EinsumDense`, `PRPDense` or `EUGenDense`, or
+            multi-head attention, of which the projections count.
+
+    Returns:
+        Integer; 0 for any other layer.
+    """
+    if isinstance(layer, (keras.layers.Dense, keras.layers.EinsumDense)):
+        return math.prod(layer.kernel.shape)
+    if isinstance(layer, PRPDense):
+        rank = layer.residual_rank * (layer.projection.input_dim + layer.units)
+        return rank + sum(_of_projection(p) for p in layer.projections)
+    if isinstance(layer, EUGenDense):
+        factors = layer.features.factors
+        return math.prod(layer.kernel.shape) + sum(map(_of_factor, factors))
+    if is_attention(layer) or isinstance(layer, PRPMultiHeadAttention):
+        return sum(map(multiplications, attention_parts(layer)))
+    return 0
+
+
+def _of_factor(factor):
+    if factor.kernel is not None:
+        return math.prod(factor.kernel.shape)
+    return sum(
+        multiplications(block)
+        if isinstance(block, PRPDense)
+        else _of_projection(block)
+        for block in factor.blocks
+    )
+
+
+def _of_projection(projection):
+    operand = projection.held.operands[0]
+    if isinstance(operand, kernels.SignedHadamard):
+        groups, order = operand.signs.shape
+        return groups * order * sum(factors(order))
+    return operand.rows * operand.cols

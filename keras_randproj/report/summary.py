@@ -3,9 +3,10 @@
 from dataclasses import asdict
 from dataclasses import dataclass
 
+from keras_randproj import _keras
+from keras_randproj.report.cost import multiplications
 from keras_randproj.report.sizes import count
 from keras_randproj.report.sizes import nbytes
-from keras_randproj.transfer.cost import multiplications
 
 COLUMNS = (
     "layer",
@@ -26,8 +27,8 @@ class Row:
     Args:
         layer: Its path in the model.
         type: Its class.
-        trainable: Numbers that it trains.
-        dense: Numbers that `keras.layers.Dense` would train in its place; as
+        trainable: Parameters that it trains.
+        dense: Parameters that `keras.layers.Dense` would train in its place; as
             many as `trainable` for layers that are not ours.
         memory: Bytes of its weights in memory, fixed ones included.
         file: Bytes of the arrays that it writes into a file.
@@ -128,20 +129,12 @@ def _layers_with_weights(layer):
     if hasattr(layer, "dense_equivalent") or _own_weights(layer):
         yield layer
         return
-    for child in _children(layer):
+    for child in _keras.children(layer):
         yield from _layers_with_weights(child)
 
 
-def _children(layer):
-    seen: set[int] = set()
-    for child in layer._flatten_layers(include_self=False, recursive=False):
-        if id(child) not in seen:
-            seen.add(id(child))
-            yield child
-
-
 def _own_weights(layer):
-    inner = {id(w) for child in _children(layer) for w in child.weights}
+    inner = {id(w) for child in _keras.children(layer) for w in child.weights}
     return [w for w in layer.weights if id(w) not in inner]
 
 
@@ -166,14 +159,14 @@ def _flops(layer):
         return 2 * products
     if any(len(weight.shape) > 1 for weight in _own_weights(layer)):
         return None
-    parts = [_flops(child) for child in _children(layer)]
+    parts = [_flops(child) for child in _keras.children(layer)]
     return None if None in parts else sum(parts)
 
 
 def _file_bytes(layer):
     """Bytes of what a layer and its children give to a file's store."""
     total = 0
-    for part in layer._flatten_layers():
+    for part in _keras.layers_in(layer):
         store: dict = {}
         part.save_own_variables(store)
         total += nbytes(store.values())

@@ -1,9 +1,9 @@
 """From a trained model to one with random matrices."""
 
-from keras_randproj.transfer.activation_polynomials import (
+from keras_randproj.layers.eugen.activation_polynomials import (
     PolynomialFit as PolynomialFit,
 )
-from keras_randproj.transfer.activation_polynomials import (
+from keras_randproj.layers.eugen.activation_polynomials import (
     activation_polynomials as activation_polynomials,
 )
 from keras_randproj.transfer.convert import convert as convert

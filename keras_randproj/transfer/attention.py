@@ -1,14 +1,11 @@
-"""Keras's attention layers, and the layer that can stand in for them."""
+"""The attention layer that can stand in for one of Keras's."""
 
 import keras
 
 from keras_randproj.layers import PRPMultiHeadAttention
+from keras_randproj.layers.attention.parts import KERAS_LAYERS
 from keras_randproj.transfer.dense_view import Unsuitable
 
-KERAS_LAYERS = (
-    keras.layers.MultiHeadAttention,
-    keras.layers.GroupQueryAttention,
-)
 # keras-hub's adds a cache of keys and values, which ours has too.
 KNOWN_SUBCLASSES = ("CachedMultiHeadAttention",)
 SHARED_OPTIONS = (
@@ -23,11 +20,6 @@ SHARED_OPTIONS = (
     "use_gate",
     "seed",
 )
-
-
-def is_attention(layer):
-    """Whether a layer is one of Keras's multi-head attentions."""
-    return isinstance(layer, KERAS_LAYERS)
 
 
 def prp_attention(layer, **options):
@@ -62,14 +54,3 @@ def prp_attention(layer, **options):
     return PRPMultiHeadAttention(
         **kept, name=layer.name, dtype=layer.dtype_policy, **options
     )
-
-
-def attention_parts(layer):
-    """The layers that project in an attention layer, ours or Keras's."""
-    if isinstance(layer, PRPMultiHeadAttention):
-        names = ["query", "key", "value", "attention_output", "gate"]
-    else:
-        roles = ("query", "key", "value", "output", "gate")
-        names = [f"_{role}_dense" for role in roles]
-    parts = [getattr(layer, name, None) for name in names]
-    return [part for part in parts if part is not None]

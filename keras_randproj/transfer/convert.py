@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
-from keras_randproj.layers.eugen_head import EUGenHead
-from keras_randproj.transfer.attention import is_attention
-from keras_randproj.transfer.cost import multiplications
+from keras_randproj.layers.attention.parts import is_attention
+from keras_randproj.layers.eugen.head import EUGenHead
+from keras_randproj.report.cost import multiplications
 from keras_randproj.transfer.dense_view import Unsuitable
 from keras_randproj.transfer.dense_view import dense_view
 from keras_randproj.transfer.rebuild import Rebuilder

@@ -4,7 +4,7 @@ import contextlib
 
 import keras
 
-from keras_randproj import torch_parameters
+from keras_randproj import _keras
 
 # Where Keras and torch list what attributes already hold.
 BOOKKEEPING = ("_layers", "_modules", "_torch_params")
@@ -32,7 +32,7 @@ class Rebuilder:
     def rebuild(self, model):
         """A copy of a model with the replacements in it."""
         new = self._visit(model)
-        torch_parameters.list_again(self.owners)
+        _keras.list_parameters_again(self.owners)
         return new
 
     def _visit(self, layer):
@@ -179,18 +179,14 @@ def replace(owner, container, key, new):
         key: Attribute, index or key.
         new: The layer.
     """
-    tracker = owner._tracker
-    locked = tracker.locked
-    tracker.unlock()
-    old = getattr(owner, key) if container is owner else container[key]
-    tracker.untrack(old)
-    if container is owner:
-        setattr(owner, key, new)
-    else:
-        tracker.track(new)
-        container[key] = new
-    if locked:
-        tracker.lock()
+    with _keras.unlocked(owner) as tracker:
+        old = getattr(owner, key) if container is owner else container[key]
+        tracker.untrack(old)
+        if container is owner:
+            setattr(owner, key, new)
+        else:
+            tracker.track(new)
+            container[key] = new
 
 
 def build_like(new, old, build_config):

@@ -6,7 +6,7 @@ import keras
 
 from keras_randproj.layers import EUGenDense
 from keras_randproj.layers import PRPDense
-from keras_randproj.transfer.attention import is_attention
+from keras_randproj.layers.attention.parts import is_attention
 from keras_randproj.transfer.attention import prp_attention
 
 

@@ -13,8 +13,8 @@ from keras import ops
 
 from keras_randproj.kernels.devices import one_cpu
 from keras_randproj.kernels.reference.walsh import pad_last
-from keras_randproj.matrices.hadamard import row_of_h
 from keras_randproj.kernels.reference.walsh import walsh
+from keras_randproj.matrices.hadamard import row_of_h
 
 # What is chosen must be a small share of the outputs, and the input large:
 # pairs of its numbers and of n over what is chosen, of which one must hold.

@@ -9,12 +9,12 @@ The contract numbers the outputs so that no last transpose is needed.
 import keras
 from keras import ops
 
-from keras_randproj.kernels.reference import few_outputs
 from keras_randproj.kernels.devices import one_cpu
 from keras_randproj.kernels.operands import SignedHadamard
-from keras_randproj.matrices.hadamard import factors
+from keras_randproj.kernels.reference import few_outputs
 from keras_randproj.kernels.reference.walsh import pad_last
 from keras_randproj.kernels.reference.walsh import walsh
+from keras_randproj.matrices.hadamard import factors
 
 # From this order on, JAX's second factor is a product and sums of so many: on
 # a CPU, where it was measured.

@@ -4,8 +4,8 @@ import functools
 
 from keras import ops
 
-from keras_randproj.kernels.reference import blockwise
 from keras_randproj.kernels.operands import PackedMatrix
+from keras_randproj.kernels.reference import blockwise
 
 WORD_BITS = 32
 

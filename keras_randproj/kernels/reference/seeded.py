@@ -9,9 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_randproj.kernels.reference import blockwise
 from keras_randproj.kernels.devices import in_dynamo
 from keras_randproj.kernels.operands import SeededTiles
+from keras_randproj.kernels.reference import blockwise
 from keras_randproj.matrices.philox import KEY_INCREMENTS
 from keras_randproj.matrices.philox import MULTIPLIERS
 from keras_randproj.matrices.philox import ROUNDS

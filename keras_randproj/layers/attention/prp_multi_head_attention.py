@@ -1,17 +1,21 @@
 """Multi-head attention whose four projections come from a seed."""
 
+import functools
+
 import keras
 from keras import constraints
 from keras import initializers
 from keras import regularizers
 
-from keras_randproj import projections
+from keras_randproj import matrices
 from keras_randproj.arguments import resolve_seed
-from keras_randproj.layers.projected_attention import ProjectedAttention
+from keras_randproj.layers.attention.projected_attention import (
+    ProjectedAttention,
+)
 from keras_randproj.layers.prp_dense import PRPDense
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
-from keras_randproj.random import derive_seed
+from keras_randproj.matrices import derive_seed
 
 # Part of the matrix contract: role k has the k-th derived seed.
 ROLES = ("query", "key", "value", "attention_output", "gate")
@@ -64,7 +68,7 @@ class PRPMultiHeadAttention(ProjectedAttention):
             `False` for never, `None` for `keras.config`'s choice.
         use_gate: Boolean, whether a sigmoid of a fifth projection of the
             query multiplies the heads' outputs.
-        projection: Family of the matrices, or a template, see `PRPDense`.
+        projection: Family of the matrices, by name or a `matrices.Family`.
         depth: Positive integer, see `PRPDense`.
         residual_rank: Integer, see `PRPDense`.
         storage: `"dense"` or `"seed"`, see `PRPDense`.
@@ -176,14 +180,7 @@ class PRPMultiHeadAttention(ProjectedAttention):
             seed=seed,
             **kwargs,
         )
-        found = projections.get(projection)
-        if found.units is not None:
-            raise ValueError(
-                "`projection` must be a family or a template without units, "
-                "as each role has a matrix of its own. "
-                f"Received: projection={projection}"
-            )
-        self.template = projections.Template(found)
+        self.family = matrices.get(projection)
         self.projection_seed = resolve_seed(projection_seed)
         self.depth = depth
         self.residual_rank = residual_rank
@@ -211,7 +208,7 @@ class PRPMultiHeadAttention(ProjectedAttention):
             name=name,
             dtype=self.dtype_policy,
             seed=derive_seed(self.projection_seed, ROLES.index(name)),
-            projection=self.template.projection,
+            projection=self.family,
             activity_regularizer=self.projection_regularizer,
             **self._options(),
             **{name: getattr(self, name) for name in SERIALIZERS},
@@ -230,13 +227,14 @@ class PRPMultiHeadAttention(ProjectedAttention):
     def save_own_variables(self, store):
         write_seed(store, "projection_seed", self.projection_seed)
 
-    def load_own_variables(self, store):
-        self.projection_seed = read_seed(self, store, "projection_seed")
+    def read_own_variables(self, store):
+        seed = read_seed(self, store, "projection_seed")
+        return functools.partial(setattr, self, "projection_seed", seed)
 
     def get_config(self):
         config = {
             "projection_seed": self.projection_seed,
-            "projection": self.template.serialize(),
+            "projection": matrices.serialize(self.family),
             "activity_regularizer": regularizers.serialize(
                 self.projection_regularizer
             ),

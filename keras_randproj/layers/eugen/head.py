@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_randproj.layers.read_weights import read_arrays
+
 
 @keras.saving.register_keras_serializable("keras_randproj")
 class EUGenHead(keras.layers.Dense):
@@ -41,12 +43,26 @@ class EUGenHead(keras.layers.Dense):
         """Nothing: see `save_into`."""
 
     def load_own_variables(self, store):
-        """Nothing: see `load_from`."""
+        """Nothing: see `read_from`."""
 
     def save_into(self, store):
         """Writes the weights into the group of the layer around it."""
         super().save_own_variables(store)
 
-    def load_from(self, store):
-        """Reads what `save_into` wrote."""
-        super().load_own_variables(store)
+    def read_from(self, store, owner):
+        """Checks what `save_into` wrote.
+
+        Args:
+            store: Store of arrays.
+            owner: Who reads, for messages.
+
+        Returns:
+            Function without arguments that assigns it.
+        """
+        values = read_arrays(store, self._saved(), owner)
+        return lambda: super(EUGenHead, self).load_own_variables(values)
+
+    def _saved(self):
+        saved: dict = {}
+        self.save_into(saved)
+        return saved

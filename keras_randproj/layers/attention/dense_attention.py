@@ -2,7 +2,9 @@
 
 import keras
 
-from keras_randproj.layers.projected_attention import ProjectedAttention
+from keras_randproj.layers.attention.projected_attention import (
+    ProjectedAttention,
+)
 
 
 @keras.saving.register_keras_serializable("keras_randproj")

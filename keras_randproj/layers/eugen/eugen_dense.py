@@ -11,11 +11,13 @@ from keras_randproj import config as settings
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.layers.dense_holder import DenseHolder
-from keras_randproj.layers.eugen_estimator import unbiased_head
-from keras_randproj.layers.eugen_features import EUGenFeatures
-from keras_randproj.layers.eugen_head import EUGenHead
+from keras_randproj.layers.eugen.activation_polynomials import (
+    activation_polynomials,
+)
+from keras_randproj.layers.eugen.estimator import unbiased_head
+from keras_randproj.layers.eugen.features import EUGenFeatures
+from keras_randproj.layers.eugen.head import EUGenHead
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
-from keras_randproj.stores import check_sizes
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -44,8 +46,9 @@ class EUGenDense(DenseHolder):
             linear.
         activation: Activation of the output, or its name; `None` for none.
         norm_feature: Boolean, whether `||x||` joins the input.
-        projection: Family of the matrices, or a template. `"orthogonal"` has
-            the least variance; `"hadamard"` takes O(d log d) time.
+        projection: Family of the matrices, by name or a `matrices.Family`.
+            `"orthogonal"` has the least variance; `"hadamard"` takes O(d log
+            d) time.
         trainable_projection: Boolean, whether the matrices are trained; then
             files hold them.
         modulation: Boolean, whether each frozen matrix has a trained vector
@@ -177,7 +180,7 @@ class EUGenDense(DenseHolder):
             dense: A built `keras.layers.Dense`.
             order: Positive integer.
             num_features: Positive integer.
-            projection: Family of the matrices, or a template.
+            projection: Family of the matrices, by name or a `matrices.Family`.
             coefficients: Coefficients of f, lowest degree first, `order + 1`
                 of them at most. `None` takes `activation_polynomials` of the
                 layer's activation, for inputs of unit variance.
@@ -256,7 +259,7 @@ class EUGenDense(DenseHolder):
         return self.head.compute(self.features.compute(inputs))
 
     def dense_equivalent(self):
-        """Numbers that `keras.layers.Dense` would train in its place."""
+        """Parameters that `keras.layers.Dense` would train in its place."""
         inputs = self.features.input_spec.axes[-1]
         return inputs * self.units + (self.units if self.use_bias else 0)
 
@@ -266,9 +269,8 @@ class EUGenDense(DenseHolder):
     def save_own_variables(self, store):
         self.head.save_into(store)
 
-    def load_own_variables(self, store):
-        check_sizes(store, f"Layer '{self.path}'")
-        self.head.load_from(store)
+    def read_own_variables(self, store):
+        return self.head.read_from(store, self.described)
 
     def get_config(self):
         config = self.features.get_config()
@@ -295,8 +297,6 @@ class EUGenDense(DenseHolder):
 
 def _fitted(activation, order, kernel, bias):
     """Coefficients for the pre-activations that unit-variance inputs give."""
-    from keras_randproj.transfer import activation_polynomials
-
     scale = np.sqrt(np.mean(np.sum(kernel**2, axis=0) + bias**2))
     return activation_polynomials(activation, order, scale=scale).coefficients
 

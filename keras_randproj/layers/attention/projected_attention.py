@@ -10,9 +10,9 @@ from keras_randproj import config as settings
 from keras_randproj.arguments import integers
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
-from keras_randproj.layers import attention_cache
-from keras_randproj.layers.attention_layout import AttentionLayout
-from keras_randproj.layers.attention_mask import AttentionMask
+from keras_randproj.layers.attention import cache as attention_cache
+from keras_randproj.layers.attention.layout import AttentionLayout
+from keras_randproj.layers.attention.mask import AttentionMask
 from keras_randproj.layers.dense_holder import DenseHolder
 
 

@@ -7,22 +7,25 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_randproj import _keras
 from keras_randproj import config as settings
+from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
+from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.layers.prp_dense import PRPDense
+from keras_randproj.layers.read_weights import read_weights
+from keras_randproj.matrices import derive_seed
 from keras_randproj.projections.seeded_initializer import SeededInitializer
-from keras_randproj.random import derive_seed
-from keras_randproj.stores import check_sizes
 
 MODES = ("frozen", "modulated", "trained")
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
-class EUGenFactor(keras.layers.Layer):
+class EUGenFactor(WholeLayer):
     """`x @ P / sqrt(input_dim)` with P frozen, modulated, or only started so.
 
     Orthogonal directions run out after `input_dim` of them, so more units
@@ -30,7 +33,7 @@ class EUGenFactor(keras.layers.Layer):
 
     Args:
         units: Positive integer, size of the last output axis.
-        projection: Family of P, or a template.
+        projection: Family of P, by name or a `matrices.Family`.
         mode: `"frozen"`: P is a function of the seed. `"modulated"`: so it
             is, with a trained vector on the input and one on the output.
             `"trained"`: P is where a trained matrix starts.
@@ -55,7 +58,7 @@ class EUGenFactor(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.units = positive_integer("units", units)
-        self.template = template(projection)
+        self.family = matrices.get(projection)
         self.mode = one_of("mode", mode, MODES)
         self.lr_multiplier = lr_multiplier
         self.seed = resolve_seed(seed)
@@ -65,9 +68,14 @@ class EUGenFactor(keras.layers.Layer):
 
     def build(self, input_shape):
         input_dim = last_dimension(self, input_shape)
-        settings.check_elements((input_dim, self.units), f"Layer '{self.name}'")
+        settings.check_cost(
+            self.family, (input_dim, self.units), self.described
+        )
+        settings.check_count(
+            count_blocks(self.family, input_dim, self.units), self.described
+        )
         if self.mode == "trained":
-            start = matrix(self.template, self.seed, input_dim, self.units)
+            start = matrix(self.family, self.seed, input_dim, self.units)
             self.kernel = self.add_weight(
                 (input_dim, self.units),
                 SeededInitializer(
@@ -76,22 +84,35 @@ class EUGenFactor(keras.layers.Layer):
                 name="kernel",
             )
             return
-        self.blocks = _blocks(
-            self.template, self.seed, input_dim, self.units, self.dtype_policy
-        )
-        if self.mode == "modulated":
-            self.blocks = [self._modulated(block) for block in self.blocks]
+        self.blocks = [
+            self._block(k, seed, width)
+            for k, (seed, width) in enumerate(
+                _parts(self.family, self.seed, input_dim, self.units)
+            )
+        ]
+        _keras.hold(self, "blocks", self.blocks)
         for block in self.blocks:
             block.build(input_shape)
 
-    def _modulated(self, projection):
-        return PRPDense(
-            projection.units,
-            use_bias=False,
-            projection=projection,
-            lr_multiplier=self.lr_multiplier,
+    def _block(self, k, seed, width):
+        """The layer of one matrix, unbuilt."""
+        suffix = f"_{k}" if k else ""
+        if self.mode == "modulated":
+            return PRPDense(
+                width,
+                use_bias=False,
+                projection=self.family,
+                seed=seed,
+                lr_multiplier=self.lr_multiplier,
+                dtype=self.dtype_policy,
+                name=f"modulation{suffix}",
+            )
+        return projections.get(
+            self.family,
+            width,
+            seed=seed,
             dtype=self.dtype_policy,
-            name=projection.name.replace("projection", "modulation"),
+            name=f"projection{suffix}",
         )
 
     def call(self, inputs):
@@ -118,14 +139,13 @@ class EUGenFactor(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
-    def load_own_variables(self, store):
-        check_sizes(store, f"Layer '{self.path}'")
-        super().load_own_variables(store)
+    def read_own_variables(self, store):
+        return read_weights(self, store)
 
     def get_config(self):
         config = {
             "units": self.units,
-            "projection": self.template.serialize(),
+            "projection": matrices.serialize(self.family),
             "mode": self.mode,
             "lr_multiplier": self.lr_multiplier,
             "seed": self.seed,
@@ -133,28 +153,11 @@ class EUGenFactor(keras.layers.Layer):
         return {**super().get_config(), **config}
 
 
-def template(projection):
-    """A family as a template, which is no layer.
-
-    Raises:
-        ValueError: If it is no family, or has units.
-    """
-    if isinstance(projection, projections.Template):
-        return projection
-    found = projections.get(projection)
-    if found.units is not None:
-        raise ValueError(
-            "`projection` must be a family or a template without units: each "
-            f"factor has its own. Received: projection={projection}"
-        )
-    return projections.Template(found)
-
-
-def matrix(found, seed, input_dim, units):
+def matrix(family, seed, input_dim, units):
     """The matrix that a factor of this seed starts from.
 
     Args:
-        found: A template.
+        family: `matrices.Family`.
         seed: Integer, the factor's.
         input_dim: Integer.
         units: Integer.
@@ -162,23 +165,26 @@ def matrix(found, seed, input_dim, units):
     Returns:
         float64 NumPy array `(input_dim, units)`, `1/sqrt(input_dim)` in it.
     """
-    parts = []
-    for projection in _blocks(found, seed, input_dim, units):
-        projection.input_dim = input_dim
-        parts.append(projection.natural_matrix())
+    parts = [
+        family.matrix(block_seed, (input_dim, width))
+        for block_seed, width in _parts(family, seed, input_dim, units)
+    ]
     return np.concatenate(parts, axis=1) / math.sqrt(input_dim)
 
 
-def _blocks(found, seed, input_dim, units, dtype=None):
-    """The projections, unbuilt, that make up a factor."""
-    orthogonal = issubclass(found.family, projections.Orthogonal)
-    limit = input_dim if orthogonal else units
-    return [
-        found.complete(
-            min(limit, units - start),
-            derive_seed(seed, b),
-            f"projection_{b}" if b else "projection",
-            dtype,
-        )
-        for b, start in enumerate(range(0, units, limit))
-    ]
+def count_blocks(family, input_dim, units):
+    """How many matrices make up a factor."""
+    return -(-units // _limit(family, input_dim, units))
+
+
+def _limit(family, input_dim, units):
+    """Columns of one matrix: more than `input_dim` can't be orthogonal."""
+    orthogonal = isinstance(family, matrices.Orthogonal)
+    return input_dim if orthogonal else units
+
+
+def _parts(family, seed, input_dim, units):
+    """Seed and width of each matrix."""
+    limit = _limit(family, input_dim, units)
+    for k, start in enumerate(range(0, units, limit)):
+        yield derive_seed(seed, k), min(limit, units - start)

@@ -6,23 +6,26 @@ import keras
 from keras import activations
 from keras import ops
 
+from keras_randproj import _keras
 from keras_randproj import config as settings
+from keras_randproj import matrices
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
-from keras_randproj.layers.eugen_factor import EUGenFactor
-from keras_randproj.layers.eugen_factor import matrix
-from keras_randproj.layers.eugen_factor import template
+from keras_randproj.files.whole_layer import WholeLayer
+from keras_randproj.layers.eugen.factor import EUGenFactor
+from keras_randproj.layers.eugen.factor import count_blocks
+from keras_randproj.layers.eugen.factor import matrix
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
-from keras_randproj.random import derive_seed
+from keras_randproj.matrices import derive_seed
 
 # Keeps the gradient of a norm finite at zero.
 SMALLEST_SQUARE = 1e-12
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
-class EUGenFeatures(keras.layers.Layer):
+class EUGenFeatures(WholeLayer):
     """Random polynomial features of the input and its norm.
 
     With `x+ = [x, ||x||]` and random matrices G_j at scale
@@ -39,7 +42,7 @@ class EUGenFeatures(keras.layers.Layer):
         feature_activation: Activation of the features, or its name; `None`
             for none.
         norm_feature: Boolean, whether `||x||` joins the input.
-        projection: Family of the matrices, or a template.
+        projection: Family of the matrices, by name or a `matrices.Family`.
         trainable_projection: Boolean, whether the matrices are trained; then
             files hold them.
         modulation: Boolean, whether each frozen matrix has a trained vector
@@ -90,7 +93,7 @@ class EUGenFeatures(keras.layers.Layer):
         self.order = positive_integer("order", order)
         self.feature_activation = activations.get(feature_activation)
         self.norm_feature = bool(norm_feature)
-        self.template = template(projection)
+        self.family = matrices.get(projection)
         self.trainable_projection = bool(trainable_projection)
         self.modulation = bool(modulation)
         if self.modulation and self.trainable_projection:
@@ -114,9 +117,11 @@ class EUGenFeatures(keras.layers.Layer):
 
     def build(self, input_shape):
         input_dim = last_dimension(self, input_shape)
-        settings.check_count(self.num_factors, f"Layer '{self.name}'")
         width = input_dim + int(self.norm_feature)
+        blocks = count_blocks(self.family, width, self.num_features)
+        settings.check_count(self.num_factors * blocks, self.described)
         self.factors = [self._factor(k) for k in range(self.num_factors)]
+        _keras.hold(self, "factors", self.factors)
         for factor in self.factors:
             factor.build((None, width))
         self.input_spec = keras.layers.InputSpec(
@@ -131,7 +136,7 @@ class EUGenFeatures(keras.layers.Layer):
             mode = "modulated"
         return EUGenFactor(
             self.num_features,
-            projection=self.template,
+            projection=self.family,
             mode=mode,
             lr_multiplier=self.lr_multiplier,
             seed=derive_seed(self.seed, k),
@@ -144,6 +149,8 @@ class EUGenFeatures(keras.layers.Layer):
 
     def compute(self, inputs):
         """The features, inside another layer's call."""
+        if not keras.backend.is_float_dtype(inputs.dtype):
+            inputs = ops.cast(inputs, self.compute_dtype)
         x = self._with_norm(inputs) if self.norm_feature else inputs
         blocks = self.products([f.project(x) for f in self.factors])
         features = (
@@ -191,7 +198,7 @@ class EUGenFeatures(keras.layers.Layer):
         """
         return [
             matrix(
-                self.template,
+                self.family,
                 derive_seed(self.seed, k),
                 input_dim,
                 self.num_features,
@@ -205,10 +212,15 @@ class EUGenFeatures(keras.layers.Layer):
     def save_own_variables(self, store):
         write_seed(store, "seed", self.seed)
 
-    def load_own_variables(self, store):
-        self.seed = read_seed(self, store, "seed")
-        for k, factor in enumerate(self.factors):
-            factor.seed = derive_seed(self.seed, k)
+    def read_own_variables(self, store):
+        seed = read_seed(self, store, "seed")
+
+        def assign():
+            self.seed = seed
+            for k, factor in enumerate(self.factors):
+                factor.seed = derive_seed(seed, k)
+
+        return assign
 
     def get_config(self):
         config = {
@@ -218,7 +230,7 @@ class EUGenFeatures(keras.layers.Layer):
                 self.feature_activation
             ),
             "norm_feature": self.norm_feature,
-            "projection": self.template.serialize(),
+            "projection": matrices.serialize(self.family),
             "trainable_projection": self.trainable_projection,
             "modulation": self.modulation,
             "share_projections": self.share_projections,

@@ -1,0 +1,1 @@
+"""Multi-head attention whose projections come from a seed."""

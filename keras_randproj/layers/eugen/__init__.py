@@ -1,0 +1,1 @@
+"""Dense layers on random features of their input."""

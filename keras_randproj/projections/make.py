@@ -1,0 +1,42 @@
+"""The projection layer of any family."""
+
+from keras_randproj import matrices
+from keras_randproj.projections.gaussian import Gaussian
+from keras_randproj.projections.hadamard import Hadamard
+from keras_randproj.projections.orthogonal import Orthogonal
+from keras_randproj.projections.projection import Projection
+from keras_randproj.projections.rademacher import Rademacher
+from keras_randproj.projections.sparse_ternary import SparseTernary
+
+CLASSES = (Gaussian, Hadamard, Orthogonal, Rademacher, SparseTernary)
+
+
+def get(family, units, **arguments) -> Projection:
+    """The projection layer of a family.
+
+    Args:
+        family: Name of a family, its config, or a `matrices.Family`.
+        units: Positive integer, the number of outputs.
+        **arguments: Further arguments of the layer; with a name also the
+            family's options.
+
+    Returns:
+        `Gaussian`, `Hadamard`, ... , or a `Projection` of a family of the
+        user's own.
+
+    Raises:
+        ValueError: If there is no such family, or an argument is wrong.
+
+    Example:
+
+    >>> get("hadamard", units=64, seed=7).seed
+    7
+    """
+    options = {}
+    if isinstance(family, str) and "density" in arguments:
+        options["density"] = arguments.pop("density")
+    family = matrices.get(family, **options)
+    for cls in CLASSES:
+        if type(family) is cls.family_class:
+            return cls(units, **family.options(), **arguments)
+    return Projection(units, family=family, **arguments)

@@ -1,0 +1,187 @@
+"""The projections that follow each other in a layer."""
+
+import itertools
+from typing import Any
+
+import keras
+
+from keras_randproj import kernels
+from keras_randproj import matrices
+from keras_randproj.arguments import resolve_seed
+from keras_randproj.matrices import derive_seed
+from keras_randproj.projections.held_matrix import check_storage
+from keras_randproj.projections.make import get
+from keras_randproj.projections.projection import Projection
+
+
+class ProjectionStack:
+    """Which projections a layer has, and their product.
+
+    Either a family, whose matrices are made when the sizes are known, or
+    projections that other layers hold. The layer itself holds the
+    projections, as Keras tracks them.
+
+    Args:
+        projection: Name of a family, a `matrices.Family`, or one
+            `Projection` a stage.
+        depth: Positive integer, the number of stages.
+        units: Positive integer, outputs of the last stage.
+        seed: Integer in `[0, 2**64)`, or `None` to draw one; `None` where the
+            projections have seeds of their own.
+        storage: `"dense"`, `"seed"` or `"packed"`.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+
+    def __init__(self, projection, depth, units, seed, storage):
+        self.depth = depth
+        self.units = units
+        self.storage = storage
+        self.seed: Any = None
+        self.family: matrices.Family | None = None
+        self.projections: list[Projection] = []
+        several = isinstance(projection, (list, tuple))
+        found = [
+            _family_or_projection(item)
+            for item in (projection if several else [projection])
+        ]
+        if not several and isinstance(found[0], matrices.Family):
+            self.family = found[0]
+            check_storage(self.family, storage)
+            self.seed = resolve_seed(seed)
+            return
+        layers = [item for item in found if isinstance(item, Projection)]
+        widths = [layer.units for layer in layers]
+        if not len(layers) == len(found) == depth or widths[-1] != units:
+            raise ValueError(
+                "`projection` must be a family, or one projection for each "
+                f"of the {depth} stages, the last with {units} units. "
+                f"Received: projection={projection}"
+            )
+        if seed is not None:
+            raise ValueError(
+                "`seed` must be None where `projection` is a layer with a "
+                f"seed of its own. Received: seed={seed}"
+            )
+        self.projections = [
+            layer.shared(_name(k)) for k, layer in enumerate(layers)
+        ]
+
+    def inner_width(self, input_dim):
+        """Size of the features between stages of a family's matrices."""
+        if self.family is None or self.depth == 1:
+            return 0
+        return self.family.inner_width(input_dim, self.units)
+
+    def widths(self, input_dim):
+        """Sizes of the features before, between and after the stages."""
+        if self.family is None:
+            return [input_dim, *[p.units for p in self.projections]]
+        inner = [self.inner_width(input_dim)] * (self.depth - 1)
+        return [input_dim, *inner, self.units]
+
+    def make(self, widths, dtype, implementation):
+        """The projections of all stages, not built.
+
+        Args:
+            widths: What `widths` returned.
+            dtype: Dtype policy.
+            implementation: `None` or a name.
+
+        Returns:
+            List of `depth` projections.
+        """
+        if self.family is not None:
+            self.projections = [
+                get(
+                    self.family,
+                    units,
+                    seed=self.stage_seed(k),
+                    storage=self.storage,
+                    implementation=implementation,
+                    dtype=dtype,
+                    name=_name(k),
+                )
+                for k, units in enumerate(widths[1:])
+            ]
+        return self.projections
+
+    def stage_seed(self, k):
+        """The seed of stage k: a lone stage has the layer's own."""
+        return self.seed if self.depth == 1 else derive_seed(self.seed, k)
+
+    def multiply(self, inputs, alphas, scale=None, bias=None):
+        """`scale * (P^T (alpha * inputs)) / sqrt(input_dim) + bias`.
+
+        Args:
+            inputs: Tensor `(batch, ..., input_dim)`.
+            alphas: Tensor `(input_dim,)` of each stage.
+            scale: Tensor `(units,)` of the last stage, or `None` for ones.
+            bias: Tensor `(units,)` of the last stage, or `None` for zeros.
+
+        Returns:
+            Tensor `(batch, ..., units)`.
+        """
+        runs = _runs(self.projections)
+        for start, stop in runs:
+            part = self.projections[start:stop]
+            last = stop == self.depth
+            inputs = kernels.modulate(
+                [p.held.operands[p.is_transposed] for p in part],
+                inputs,
+                alphas[start:stop],
+                scale if last else None,
+                bias if last else None,
+                part[0].implementation,
+            )
+        return inputs
+
+    @property
+    def has_stage_seeds(self):
+        """Whether the stages' seeds are functions of one of the layer's."""
+        return (
+            self.family is not None
+            and self.depth > 1
+            and all(
+                p.seed == self.stage_seed(k)
+                for k, p in enumerate(self.projections)
+            )
+        )
+
+    @property
+    def is_explicit(self):
+        """Whether a config must hold the projections, not the family."""
+        if self.family is None or any(
+            p.held.is_shared for p in self.projections
+        ):
+            return True
+        made = bool(self.projections) and self.depth > 1
+        return made and not self.has_stage_seeds
+
+    def serialize(self):
+        """What a layer's config holds of `projection`."""
+        if not self.is_explicit:
+            return matrices.serialize(self.family)
+        configs = [
+            keras.saving.serialize_keras_object(p) for p in self.projections
+        ]
+        return configs[0] if len(configs) == 1 else configs
+
+
+def _family_or_projection(item):
+    if isinstance(item, dict) and "class_name" in item:
+        item = keras.saving.deserialize_keras_object(item)
+    return item if isinstance(item, Projection) else matrices.get(item)
+
+
+def _name(k):
+    return f"projection_{k}" if k else "projection"
+
+
+def _runs(projections):
+    """`(start, stop)` of stages that one implementation can compute."""
+    kinds = [(p.implementation, type(p.held.operands[0])) for p in projections]
+    groups = itertools.groupby(range(len(kinds)), key=kinds.__getitem__)
+    spans = [list(group) for _, group in groups]
+    return [(span[0], span[-1] + 1) for span in spans]
