@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import keras_randproj
+from keras_randproj import matrices
 from keras_randproj import projections
-from keras_randproj.projections import tiles
+from keras_randproj.matrices import tiles
 
 BACKEND = keras.backend.backend()
 
@@ -57,7 +58,7 @@ def test_two_threads_build_and_load_models_at_once(tmp_path, rng):
 
 def block(seed):
     """Entries enough for several strips, which threads share."""
-    spec = projections.Gaussian(4).spec()
+    spec = matrices.Gaussian().spec()
     return tiles.block(spec, seed, (0, 3000), (0, 1000)).tobytes()
 
 

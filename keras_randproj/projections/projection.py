@@ -210,10 +210,10 @@ class Projection(WholeLayer):
         Raises:
             ValueError: If this layer is not built.
         """
-        self._built("transposed")
+        rows, cols = self._built("transposed").shape
         turned = self.shared(name)
-        turned.units = self.input_dim
         turned.is_transposed = not self.is_transposed
+        turned.units = rows if turned.is_transposed else cols
         return turned
 
     def _family_argument(self):

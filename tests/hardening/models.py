@@ -10,6 +10,7 @@ from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
 from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import PRPTransformerBlock
+from keras_randproj import matrices
 from keras_randproj import projections
 
 FEATURES = 6
@@ -108,7 +109,7 @@ MODELS = {
     **{f"prp_{f}": lambda f=f: prp(projection=f) for f in FAMILIES},
     "prp_storage_seed": lambda: prp(storage="seed"),
     "prp_storage_packed": lambda: prp(
-        projection=projections.SparseTernary(density=0.2), storage="packed"
+        projection=matrices.SparseTernary(density=0.2), storage="packed"
     ),
     "prp_depth": lambda: prp(depth=3, projection="hadamard", activation="relu"),
     "prp_residual": lambda: prp(residual_rank=2, use_bias=False),

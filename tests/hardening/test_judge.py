@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_randproj import matrices
 from keras_randproj import projections
 
 from . import judge
@@ -84,7 +85,7 @@ def test_a_matrix_of_another_seed(court, target, tmp_path):
     path = tmp_path / "other.weights.h5"
     weights = target("weights")
     path.write_bytes(weights.data)
-    digest = projections.get("gaussian").digest_of(8, (models.FEATURES, 4))
+    digest = matrices.Gaussian().digest(8, (models.FEATURES, 4))
     code = np.frombuffer(bytes.fromhex(digest), "uint8")
     archives.tamper(path, "projection/vars/seed", lambda v: np.uint64(8))
     archives.tamper(path, "projection/vars/digest", lambda v: code)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks import round_steps
+from keras_randproj import matrices
 from keras_randproj import projections
 
 MODEL = {
@@ -32,7 +33,7 @@ def test_rounds_without_a_mismatch(number, name, tmp_path):
 
 
 def other_seed(path):
-    digest = projections.Gaussian().digest_of(5, (6, 4))
+    digest = matrices.Gaussian().digest(5, (6, 4))
     archives.tamper(path, "projection/vars/seed", lambda _: np.uint64(5))
     archives.tamper(
         path,
@@ -74,10 +75,12 @@ def test_damage_is_counted(damage, sound, kinds, tmp_path):
 
 
 def test_a_matrix_of_another_seed_is_counted(tmp_path, monkeypatch):
-    """The seed is the file's, the weight is not made again."""
+    """The seed is the file's, the weight is not regenerated."""
     path, digests = written(tmp_path)
     monkeypatch.setattr(
-        projections.Gaussian, "set_seed", lambda p, s: setattr(p, "seed", s)
+        projections.HeldMatrix,
+        "set_seed",
+        lambda held, seed, owner: setattr(held, "seed", seed),
     )
     found = round_steps.read(path, MODEL, 2, digests)
     assert found["mismatches"] == ["matrices", "outputs"]

@@ -42,7 +42,7 @@ def operand(family, storage, shape, turned=False, dtype="float32"):
     """The operand as a layer hands it over: signs in the inputs' dtype."""
     layer = projections.get(family, units=shape[1], seed=SEED, storage=storage)
     layer.build((None, shape[0]))
-    found = layer.operand()
+    found = layer.held.operands[0]
     if family == "hadamard":
         signs = ops.cast(ops.convert_to_tensor(found.signs), dtype)
         found = dataclasses.replace(found, signs=signs)
@@ -56,6 +56,13 @@ def matrix(family, shape, turned=False):
     return p.T * (shape[0] / shape[1]) ** 0.5 if turned else p
 
 
+def modulate(
+    operand, x, alpha=None, scale=None, bias=None, implementation=None
+):
+    """One stage."""
+    return kernels.modulate([operand], x, [alpha], scale, bias, implementation)
+
+
 def rounded(array, dtype):
     """float64 array of numbers that the dtype holds."""
     tensor = ops.cast(ops.convert_to_tensor(array, "float32"), dtype)
@@ -67,7 +74,7 @@ def run(implementation, operand, arrays, upstream, dtype):
     weights = ops.convert_to_tensor(upstream, dtype)
 
     def forward(x, alpha, scale, bias):
-        return kernels.modulate(operand, x, alpha, scale, bias, implementation)
+        return modulate(operand, x, alpha, scale, bias, implementation)
 
     def loss(*tensors):
         return ops.sum(ops.cast(forward(*tensors) * weights, "float32"))
@@ -129,7 +136,7 @@ class Conformance:
         shape = (37, 29)
         eye = ops.convert_to_tensor(np.eye(37, dtype="float32"))
         op = operand(family, "seed", shape)
-        p = kernels.modulate(op, eye, implementation=self.implementation)
+        p = modulate(op, eye, implementation=self.implementation)
         p = ops.convert_to_numpy(p).astype("float64") * 37**0.5
         assert digest(family, p) == oracle.digest(family, SEED, shape)
 
@@ -137,9 +144,7 @@ class Conformance:
     def test_vectors_left_out_are_neutral(self, family, rng):
         x = rng.normal(size=(2, 13)).astype("float32")
         op = operand(family, "seed", (13, 5))
-        y = kernels.modulate(
-            op, x_tensor(x), implementation=self.implementation
-        )
+        y = modulate(op, x_tensor(x), implementation=self.implementation)
         wanted = x @ matrix(family, (13, 5))
         np.testing.assert_allclose(ops.convert_to_numpy(y), wanted, atol=1e-5)
 
@@ -147,21 +152,17 @@ class Conformance:
     def test_leading_axes_and_empty_batches(self, family, rng):
         x = rng.normal(size=(2, 1, 3, 13)).astype("float32")
         op = operand(family, "seed", (13, 5))
-        y = kernels.modulate(
-            op, x_tensor(x), implementation=self.implementation
-        )
+        y = modulate(op, x_tensor(x), implementation=self.implementation)
         wanted = x @ matrix(family, (13, 5))
         np.testing.assert_allclose(ops.convert_to_numpy(y), wanted, atol=1e-5)
-        none = kernels.modulate(
-            op, x_tensor(x[:0]), implementation=self.implementation
-        )
+        none = modulate(op, x_tensor(x[:0]), implementation=self.implementation)
         assert tuple(none.shape) == (0, 1, 3, 5)
 
     @pytest.mark.parametrize("family", ["hadamard", "rademacher"])
     def test_input_that_is_not_contiguous(self, family, rng):
         x = rng.normal(size=(13, 4)).astype("float32")
         op = operand(family, "seed", (13, 5))
-        y = kernels.modulate(
+        y = modulate(
             op,
             ops.transpose(x_tensor(x)),
             implementation=self.implementation,
@@ -176,9 +177,7 @@ class Conformance:
         clean, bad = [], x.copy()
         bad[1], bad[3, 7] = np.nan, np.inf
         for rows in (x, bad):
-            y = kernels.modulate(
-                op, x_tensor(rows), implementation=self.implementation
-            )
+            y = modulate(op, x_tensor(rows), implementation=self.implementation)
             clean.append(ops.convert_to_numpy(y))
         good = [0, 2, 4]
         np.testing.assert_array_equal(clean[1][good], clean[0][good])
@@ -189,7 +188,7 @@ class Conformance:
         op = operand("hadamard", "seed", (64, 64), dtype="float16")
         signs = ops.convert_to_numpy(op.signs)[0]
         x = ops.cast(x_tensor(signs[None] * 2.0**12), "float16")
-        y = kernels.modulate(op, x, implementation=self.implementation)
+        y = modulate(op, x, implementation=self.implementation)
         y = ops.convert_to_numpy(ops.cast(y, "float32"))
         assert y[0, 0] == 2.0**15
         assert np.abs(y[0, 1:]).max() == 0

@@ -20,8 +20,9 @@ def stages(widths, turned=False, dtype="float32"):
     for k, shape in enumerate(itertools.pairwise(widths)):
         layer = projections.Hadamard(shape[1], seed=k)
         layer.build((None, shape[0]))
-        signs = ops.cast(ops.convert_to_tensor(layer.operand().signs), dtype)
-        op = dataclasses.replace(layer.operand(), signs=signs)
+        op = layer.held.operands[0]
+        signs = ops.cast(ops.convert_to_tensor(op.signs), dtype)
+        op = dataclasses.replace(op, signs=signs)
         p = oracle.matrix("hadamard", k, shape)
         if turned:
             op, p = op.transpose(), p.T * (shape[0] / shape[1]) ** 0.5
@@ -37,7 +38,7 @@ def run(implementation, operands, arrays, upstream, dtype):
     weights = ops.convert_to_tensor(upstream, dtype)
 
     def forward(x, scale, bias, *alphas):
-        return kernels.modulate_stages(
+        return kernels.modulate(
             operands, x, alphas, scale, bias, implementation
         )
 

@@ -23,7 +23,7 @@ VARIABLES = {"triton": "TRITON_INTERPRET", "pallas": INTERPRET_VARIABLE}
 def modulate(family, implementation, dtype="float32", storage="seed"):
     op = conformance.operand(family, storage, (13, 5))
     x = ops.ones((2, 13), dtype)
-    return kernels.modulate(op, x, implementation=implementation)
+    return conformance.modulate(op, x, implementation=implementation)
 
 
 @pytest.mark.parametrize("name", ["triton", "pallas"])
@@ -188,7 +188,7 @@ if BACKEND == "torch":
             return graph.forward
 
         def call(x, alpha, scale, bias):
-            return kernels.modulate(op, x, alpha, scale, bias, "triton")
+            return conformance.modulate(op, x, alpha, scale, bias, "triton")
 
         sizes = (3, 13), (13,), (5,), (5,)
         arrays = [
@@ -239,7 +239,7 @@ if BACKEND == "jax":
         def traced(implementation):
             return str(
                 jax.make_jaxpr(
-                    lambda x: kernels.modulate(
+                    lambda x: conformance.modulate(
                         op, x, implementation=implementation
                     )
                 )(ops.ones((2, 13)))

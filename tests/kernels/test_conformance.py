@@ -9,7 +9,8 @@ from conformance import SEED
 from conformance import Conformance
 from keras import ops
 
-from keras_randproj import projections
+from keras_randproj import kernels
+from keras_randproj import matrices
 
 BACKEND = keras.backend.backend()
 # Tiles whose entries are numbered beyond 2**31 and 2**32, in both directions.
@@ -61,7 +62,7 @@ if BACKEND == "torch":
         def test_tiles_far_away(self, family, corner):
             from keras_randproj.kernels.triton import launch_product
 
-            spec = projections.get(family).spec()
+            spec = matrices.get(family).spec()
             key = [SEED >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
             # Whatever tiles follow the last, none is asked for.
             sides = spec.rows, 2 * spec.cols
@@ -73,10 +74,10 @@ if BACKEND == "torch":
                 spec.bits,
                 spec.rows,
                 spec.cols,
-                spec.law[0],
+                kernels.law(spec)[0],
                 *corner,
             )
-            size = spec.law[1]
+            size = kernels.law(spec)[1]
             wanted = far_block(family, corner, sides)
             eye = torch.eye(sides[0])
             spans = (0, sides[0]), (0, sides[1])
@@ -100,7 +101,7 @@ if BACKEND == "jax":
             from keras_randproj.kernels.pallas.product import Layout
             from keras_randproj.kernels.pallas.product import SeededProduct
 
-            spec = projections.get("rademacher").spec()
+            spec = matrices.get("rademacher").spec()
             key = [SEED >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
             sides = spec.rows, 2 * spec.cols
             layout = Layout(spec.code, spec.bits, spec.rows, spec.cols, 0)
@@ -122,13 +123,11 @@ if BACKEND == "jax":
         def test_vmap(self, family, rng):
             import jax
 
-            from keras_randproj import kernels
-
             x = rng.normal(size=(2, 3, 13)).astype("float32")
             op = conformance.operand(family, "seed", (13, 5))
 
             def apply(x):
-                return kernels.modulate(op, x, implementation="pallas")
+                return conformance.modulate(op, x, implementation="pallas")
 
             found = jax.jit(jax.vmap(apply))(ops.convert_to_tensor(x))
             wanted = x @ conformance.matrix(family, (13, 5))

@@ -10,9 +10,9 @@ from conformance import Conformance
 from keras import ops
 
 from keras_randproj import PRPDense
-from keras_randproj import kernels
 from keras_randproj import projections
-from keras_randproj.kernels import few_outputs
+from keras_randproj.kernels.reference import few_outputs
+from keras_randproj.matrices.hadamard import row_of_h
 
 TORCH = keras.backend.backend() == "torch"
 # One part and several, padded inputs, one output and a quarter of all.
@@ -160,7 +160,7 @@ def test_a_compiled_model_takes_another_seed(always, rng):
 
 def test_a_crowded_seed(always, monkeypatch, rng):
     """Such a layer computes all outputs; others refuse to become it."""
-    rows = [kernels.row_of_h(np.array(p), 256) for p in map(_chosen, range(9))]
+    rows = [row_of_h(np.array(p), 256) for p in map(_chosen, range(9))]
     counts = [few_outputs.fullest(r, 256) for r in rows]
     full, other = int(np.argmax(counts)), int(np.argmin(counts))
     assert counts[full] > counts[other]

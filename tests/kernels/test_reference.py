@@ -9,11 +9,16 @@ from keras import ops
 
 from keras_randproj import config
 from keras_randproj import kernels
+from keras_randproj import matrices
 from keras_randproj import projections
-from keras_randproj.kernels import blockwise
-from keras_randproj.kernels import packed
+from keras_randproj.kernels import dispatch
 from keras_randproj.kernels import reference
-from keras_randproj.kernels import regenerate
+from keras_randproj.kernels.gain import split_gain
+from keras_randproj.kernels.reference import blockwise
+from keras_randproj.kernels.reference import packed
+from keras_randproj.kernels.reference import seeded
+from keras_randproj.matrices.hadamard import factors
+from keras_randproj.matrices.hadamard import walsh_matrix
 
 SEED = 2**50 + 17
 SHAPES = [(1, 1), (13, 5), (5, 40), (16, 16)]
@@ -54,6 +59,11 @@ def projection():
     return get
 
 
+def modulate(layer, x, alpha=None, scale=None, bias=None):
+    operand = layer.held.operands[layer.is_transposed]
+    return kernels.modulate([operand], x, [alpha], scale, bias)
+
+
 def _arrays(shape, rng, batch=3):
     """x, alpha, scale, bias."""
     sizes = (batch, shape[0]), shape[:1], shape[1:], shape[1:]
@@ -73,7 +83,7 @@ def test_value_and_gradients(family, storage, shape, turned, projection, rng):
     weights = ops.convert_to_tensor(upstream, "float32")
 
     def loss(*tensors):
-        return ops.sum(layer.modulate(*tensors) * weights)
+        return ops.sum(modulate(layer, *tensors) * weights)
 
     value, grads = autodiff.gradients(loss, [x, alpha, scale, bias])
     back = (upstream * scale) @ p.T
@@ -97,7 +107,9 @@ def test_vectors_left_out_are_neutral(family, storage, projection, rng):
     x = rng.normal(size=(4, 33)).astype("float32")
     found = ops.convert_to_numpy(layer(x))
     ones = ops.ones(33), ops.ones(97), ops.zeros(97)
-    same = ops.convert_to_numpy(layer.modulate(ops.convert_to_tensor(x), *ones))
+    same = ops.convert_to_numpy(
+        modulate(layer, ops.convert_to_tensor(x), *ones)
+    )
     np.testing.assert_allclose(found, same, atol=1e-6)
     wanted = oracle.prp(x, oracle.matrix(family, SEED, (33, 97)))
     np.testing.assert_allclose(found, wanted, atol=1e-5)
@@ -116,7 +128,7 @@ def test_gradients_of_any_size_keep_precision(
     )
 
     def loss(x):
-        return ops.sum(layer.modulate(x, a, w) * u)
+        return ops.sum(modulate(layer, x, a, w) * u)
 
     _, (found,) = autodiff.gradients(loss, [x])
     p = oracle.matrix(family, SEED, (33, 97))
@@ -142,7 +154,7 @@ def test_the_generator_on_tensors(seed, rng):
     counters = rng.integers(0, 2**32, (4, 64), dtype="uint64")
     dtype = "uint32" if keras.backend.backend() == "jax" else "int64"
     key = [seed >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
-    found = regenerate.philox4x32(
+    found = seeded.philox4x32(
         [ops.convert_to_tensor(c.astype(dtype)) for c in counters],
         ops.convert_to_tensor(np.array(key, "int32")),
     )
@@ -168,13 +180,13 @@ def test_many_blocks_equal_one(
     monkeypatch.setattr(blockwise, "BLOCK_ENTRIES", 2**10)
     layer = projections.get(family, units=shape[1], seed=SEED, storage=storage)
     layer.build((None, shape[0]))
-    operand = layer.operand()
+    operand = layer.held.operands[0]
     p = oracle.block(family, SEED, (0, shape[0]), (0, shape[1]))
     if turned:
         operand, p = operand.transpose(), p.T
     x = rng.normal(size=(2, operand.input_dim)).astype("float32")
-    compute = regenerate if storage == "seed" else packed
-    found = compute.multiply(operand, ops.convert_to_tensor(x))
+    compute = seeded if storage == "seed" else packed
+    found = compute.multiply(operand, ops.convert_to_tensor(x), 1.0)
     # 150 float32 products of order one.
     np.testing.assert_allclose(ops.convert_to_numpy(found), x @ p, atol=1e-4)
 
@@ -183,7 +195,7 @@ def test_many_blocks_equal_one(
 @pytest.mark.parametrize("cols", [1, 9, 11000, 2**20])
 @pytest.mark.parametrize("family", oracle.TILED)
 def test_blocks_are_whole_tiles_of_bounded_size(family, rows, cols):
-    spec = projections.get(family).spec()
+    spec = matrices.get(family).spec()
     operand = kernels.SeededTiles(rows, cols, spec=spec)
     unit = spec.rows, spec.cols
     height, width = blockwise.block_shape(operand, unit)
@@ -194,7 +206,7 @@ def test_blocks_are_whole_tiles_of_bounded_size(family, rows, cols):
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 64, 784, 4096, 2**20 + 1])
 def test_the_two_parts_of_the_gain(dim):
-    before, after = reference.split_gain(dim)
+    before, after = split_gain(dim)
     assert before * after == pytest.approx(dim**-0.5, rel=1e-12)
     assert 0.5 < after <= 1
     assert np.log2(before) == int(np.log2(before))
@@ -202,13 +214,13 @@ def test_the_two_parts_of_the_gain(dim):
 
 @pytest.mark.parametrize("order", [1, 2, 4, 8, 32, 1024])
 def test_factors_of_the_transform(order):
-    first, second = kernels.factors(order)
+    first, second = factors(order)
     assert first * second == order
     assert second in (first, 2 * first)
 
 
 def test_walsh_matrix():
-    found = kernels.walsh_matrix(16)
+    found = walsh_matrix(16)
     wanted = [
         [(-1) ** (i & j).bit_count() for j in range(16)] for i in range(16)
     ]
@@ -227,17 +239,14 @@ def test_the_transform_needs_no_square_array(monkeypatch, rng):
 
 
 def test_a_named_implementation_never_falls_back(monkeypatch):
-    def refuse(*args):
-        raise kernels.Unsupported("it is Sunday")
-
-    monkeypatch.setattr(reference, "modulate", refuse)
+    monkeypatch.setattr(reference, "refusals", lambda *args: ["it is Sunday"])
     layer = projections.Gaussian(4, seed=1, implementation="reference")
     with pytest.raises(RuntimeError, match="reference: it is Sunday"):
         layer(np.ones((1, 3), "float32"))
 
 
 def test_set_implementation(monkeypatch):
-    monkeypatch.setattr(config, "_implementation", None)
+    monkeypatch.setattr(dispatch, "_default", None)
     config.set_implementation("reference")
     assert config.implementation() == "reference"
     with pytest.raises(ValueError, match="Received: implementation='fast'"):

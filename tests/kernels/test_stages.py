@@ -48,7 +48,7 @@ def test_leading_axes_and_vectors_left_out(name, rng):
     operands, matrices = stages((13, 16, 5))
     x = rng.normal(size=(2, 1, 3, 13)).astype("float32")
     alphas = [ops.ones((13,)), ops.ones((16,))]
-    y = kernels.modulate_stages(
+    y = kernels.modulate(
         operands, ops.convert_to_tensor(x), alphas, implementation=name
     )
     wanted = x @ matrices[0] @ matrices[1]
@@ -62,6 +62,6 @@ def test_other_families_go_stage_by_stage(rng):
     matrices.append(conformance.matrix("gaussian", (16, 5)))
     x = rng.normal(size=(3, 13)).astype("float32")
     alphas = [ops.ones((n,)) for n in (13, 16, 16)]
-    y = kernels.modulate_stages(operands, ops.convert_to_tensor(x), alphas)
+    y = kernels.modulate(operands, ops.convert_to_tensor(x), alphas)
     wanted = x @ matrices[0] @ matrices[1] @ matrices[2]
     np.testing.assert_allclose(ops.convert_to_numpy(y), wanted, atol=1e-5)

@@ -10,7 +10,7 @@ from conformance import Conformance
 from keras import ops
 
 from keras_randproj import projections
-from keras_randproj.kernels import hadamard
+from keras_randproj.kernels.reference import hadamard
 
 JAX = keras.backend.backend() == "jax"
 

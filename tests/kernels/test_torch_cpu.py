@@ -8,7 +8,7 @@ import pytest
 from conformance import SEED
 from conformance import Conformance
 
-from keras_randproj import kernels
+from keras_randproj.matrices.hadamard import factors
 
 BACKEND = keras.backend.backend()
 SHAPES = [(1, 1), (13, 5), (5, 41), (64, 64), (64, 20), (9, 48)]
@@ -26,7 +26,7 @@ class Blocked(Conformance):
 
 
 def modulate(*args):
-    return kernels.modulate(*args, implementation="torch_cpu")
+    return conformance.modulate(*args, implementation="torch_cpu")
 
 
 def test_other_backends_and_families_are_refused():
@@ -62,7 +62,7 @@ if BACKEND == "torch":
     @pytest.mark.parametrize("shape", [(600, 700), (300, 1100)], ids=str)
     def test_three_factors(shape, turned, monkeypatch, rng):
         monkeypatch.setattr(blocks, "SPLIT", 32)
-        assert min(kernels.factors(512)[1], kernels.factors(1024)[1]) == 32
+        assert min(factors(512)[1], factors(1024)[1]) == 32
         Blocked().check("hadamard", "seed", shape, turned, "float32", rng)
 
     @pytest.mark.parametrize("name", SHARED)
@@ -135,7 +135,9 @@ if BACKEND == "torch":
             return graph.forward
 
         compiled = torch.compile(
-            lambda x: kernels.modulate(op, x), fullgraph=True, backend=backend
+            lambda x: conformance.modulate(op, x),
+            fullgraph=True,
+            backend=backend,
         )
         x = torch.randn(3, shape[0])
         torch.testing.assert_close(compiled(x), modulate(op, x))

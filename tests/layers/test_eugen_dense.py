@@ -14,6 +14,7 @@ from keras_harness import run_layer_test
 from readers import READER
 
 from keras_randproj import EUGenDense
+from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.layers import EUGenFeatures
 
@@ -77,14 +78,13 @@ def test_matches_the_oracle(family, options, rng):
     )
 
 
-def test_a_sparse_template_with_options(rng):
-    template = projections.get("sparse_ternary", density=0.2)
-    layer = built(projection=template)
+def test_a_sparse_family_with_options(rng):
+    layer = built(projection=matrices.SparseTernary(density=0.2))
     found = layer.features.factors[0].blocks[0]
-    assert found.density == pytest.approx(0.2, abs=0.01)
+    assert found.family.density == 0.2
     again = EUGenDense.from_config(layer.get_config())
     again.build((None, 6))
-    assert again.features.factors[0].blocks[0].density == found.density
+    assert again.features.factors[0].blocks[0].family == found.family
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -333,7 +333,7 @@ def test_seed_none_is_resolved_and_kept():
         ({"order": 0}, "order=0"),
         ({"order": True}, "order=True"),
         ({"projection": "nothing"}, "projection='nothing'"),
-        ({"projection": projections.Gaussian(units=3)}, "without units"),
+        ({"projection": projections.Gaussian(units=3)}, "must name a family"),
         ({"seed": -1}, "seed=-1"),
         ({"modulation": True, "trainable_projection": True}, "modulation"),
     ],

@@ -8,10 +8,10 @@ import pytest
 from numpy.polynomial.polynomial import polyval
 
 from keras_randproj import EUGenDense
-from keras_randproj import projections
 from keras_randproj.layers import EUGenFeatures
 from keras_randproj.layers.eugen_estimator import unbiased_head
-from keras_randproj.random import derive_seed
+from keras_randproj.matrices import derive_seed
+from keras_randproj.matrices import get
 
 SEEDS = 4000
 INPUT_DIM = 6
@@ -31,9 +31,9 @@ def problem():
 
 def seed_contract(family, seed, count):
     """The matrices of a layer of this seed."""
-    template = projections.get(family)
+    law = get(family)
     return [
-        template.entries(
+        law.entries(
             derive_seed(derive_seed(seed, k), 0),
             (0, INPUT_DIM),
             (0, FEATURES),
@@ -55,10 +55,10 @@ def terms(family, shared):
         FEATURES, ORDER, share_projections=shared, norm_feature=False
     )
     width = features.num_factors * FEATURES
-    template = projections.get(family)
+    law = get(family)
     out = []
     for seed in range(SEEDS):
-        wide = template.entries(seed, (0, INPUT_DIM), (0, width))
+        wide = law.entries(seed, (0, INPUT_DIM), (0, width))
         wide = wide.astype("float64") / np.sqrt(INPUT_DIM)
         matrices = np.split(wide, features.num_factors, axis=1)
         features.matrices = lambda _, drawn=matrices: drawn

@@ -237,8 +237,10 @@ def test_one_projection_in_two_layers(rng):
     np.testing.assert_array_equal(
         ops.convert_to_numpy(first(x)), ops.convert_to_numpy(second(x))
     )
-    assert second.projection.source is first.projection
-    with pytest.raises(ValueError, match="from 9 to 6 features"):
+    assert second.projection.held is first.projection.held
+    with pytest.raises(
+        ValueError, match="9 x 6 and needs one of 8 x 6"
+    ):
         PRPDense(6, projection=shared).build((None, 8))
 
 

@@ -7,7 +7,7 @@ from keras import ops
 from keras_harness import run_layer_test
 
 from keras_randproj import PRPMultiHeadAttention
-from keras_randproj.random import derive_seed
+from keras_randproj.matrices import derive_seed
 
 
 def numpy_of(tensor):

@@ -10,7 +10,7 @@ from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
 from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import PRPTransformerBlock
-from keras_randproj.random import derive_seed
+from keras_randproj.matrices import derive_seed
 
 VARIANTS = {
     "prp": {},

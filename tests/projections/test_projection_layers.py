@@ -7,8 +7,11 @@ import pytest
 from keras import ops
 from keras_harness import run_layer_test
 
+from keras_randproj import PRPDense
 from keras_randproj import config
+from keras_randproj import matrices
 from keras_randproj import projections
+from keras_randproj.matrices import registry
 
 FORMS = [
     *[(family, "dense") for family in oracle.FAMILIES],
@@ -28,7 +31,7 @@ def make(family, units, storage="dense", **kwargs):
 def test_keras_layer_test(family, storage):
     weights = 2 if family == "hadamard" else 1
     run_layer_test(
-        type(projections.get(family)),
+        type(make(family, 1)),
         {"units": 5, "seed": 3, "storage": storage},
         input_shape=(2, 3, 12),
         expected_output_shape=(2, 3, 5),
@@ -146,8 +149,8 @@ def test_densities_refused(density):
         ({"units": 2.0}, "`units` must be a positive integer"),
         ({"storage": "disk"}, "`storage` must be one of"),
         ({"implementation": "fast"}, "`implementation` must be one of"),
-        ({"family": "normal"}, "`projection` must be one of"),
-        ({"family": 3}, "`projection` must be the name"),
+        ({"family": "normal"}, "`projection` must name a family"),
+        ({"family": 3}, "`projection` must name a family"),
         ({"family": "orthogonal", "storage": "seed"}, "`storage` must be one"),
         ({"storage": "packed"}, "`storage` must be one"),
     ],
@@ -162,11 +165,6 @@ def test_arguments_refused(arguments, message):
 def test_shapes_refused(shape):
     with pytest.raises(ValueError, match="Received: input_shape"):
         make("gaussian", 4).build(shape)
-
-
-def test_a_template_cannot_be_called():
-    with pytest.raises(ValueError, match="template without `units`"):
-        projections.Gaussian()(np.zeros((1, 3), "float32"))
 
 
 def test_an_unbuilt_projection_has_no_matrix():
@@ -189,7 +187,7 @@ def test_too_many_entries_are_refused_before_any_is_made(family, monkeypatch):
         raise AssertionError("made a matrix that is too large")
 
     layer = make(family, 2**30)
-    monkeypatch.setattr(type(layer), "build_weights", never)
+    monkeypatch.setattr(projections.HeldMatrix, "_make_weights", never)
     with pytest.raises(ValueError, match=r"more than the limit of 2147483648"):
         layer.build((None, 2**30))
 
@@ -238,23 +236,7 @@ def test_a_projection_stays_frozen():
     assert layer.trainable_weights == []
 
 
-@pytest.fixture
-def shifted():
-    """A family of the user's own, forgotten afterwards."""
-
-    class Shifted(projections.TiledProjection):
-        family = "shifted"
-
-        def spec(self):
-            return SPEC
-
-    before = dict(projections.families.FAMILIES)
-    yield projections.register(Shifted, package="test")
-    projections.families.FAMILIES.clear()
-    projections.families.FAMILIES.update(before)
-
-
-SPEC = projections.TileSpec(
+SPEC = matrices.TileSpec(
     code=300,
     bits=1,
     rows=16,
@@ -264,11 +246,45 @@ SPEC = projections.TileSpec(
 )
 
 
-def test_a_family_of_the_users_own(shifted, tmp_path, rng):
-    from keras_randproj import PRPDense
+class Shifted(matrices.TiledFamily):
+    """A family of the user's own, with entries off random bits."""
 
+    name = "shifted"
+
+    def spec(self):
+        return SPEC
+
+
+class Ramp(matrices.Family):
+    """One that is a function of the seed in the plainest way."""
+
+    name = "ramp"
+
+    def __init__(self, slope=1.0):
+        self.slope = slope
+
+    def options(self):
+        return {"slope": self.slope}
+
+    def matrix(self, seed, shape):
+        ramp = np.arange(shape[0] * shape[1], dtype="float64")
+        return np.cos(self.slope * ramp + seed).reshape(shape)
+
+
+@pytest.fixture
+def own_families():
+    """They are forgotten afterwards."""
+    before = dict(registry._FAMILIES)
+    yield matrices.register(Shifted), matrices.register(Ramp)
+    registry._FAMILIES.clear()
+    registry._FAMILIES.update(before)
+
+
+@pytest.mark.parametrize("storage", ["dense", "seed"])
+def test_a_family_of_the_users_own(storage, own_families, tmp_path, rng):
     x = rng.normal(size=(2, 13)).astype("float32")
-    model = keras.Sequential([PRPDense(4, projection="shifted", seed=5)])
+    layer = PRPDense(4, projection="shifted", seed=5, storage=storage)
+    model = keras.Sequential([layer])
     y = model.predict(x, verbose=0)
     model.save(tmp_path / "m.keras")
     again = keras.models.load_model(tmp_path / "m.keras")
@@ -277,14 +293,32 @@ def test_a_family_of_the_users_own(shifted, tmp_path, rng):
     wanted = [
         [1 - 2 * (signs >> 8 * i + j & 1) for j in range(4)] for i in range(13)
     ]
-    found = model.layers[0].projection.natural_matrix()
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(layer.projection.held.natural(), wanted)
+
+
+def test_a_plain_family_with_an_option(own_families, tmp_path, rng):
+    x = rng.normal(size=(2, 13)).astype("float32")
+    layer = PRPDense(4, projection=Ramp(slope=0.3), seed=5)
+    model = keras.Sequential([layer])
+    y = model.predict(x, verbose=0)
+    wanted = x @ np.cos(0.3 * np.arange(52) + 5).reshape(13, 4) / 13**0.5
+    np.testing.assert_allclose(y, wanted, atol=1e-5)
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), y)
+    assert again.layers[0].get_config() == layer.get_config()
+    other = keras.Sequential(
+        [keras.Input((13,)), PRPDense(4, projection=Ramp(slope=0.4))]
+    )
+    model.save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(ValueError, match=r"has options .*0\.4.*0\.3"):
+        other.load_weights(tmp_path / "m.weights.h5")
 
 
 @pytest.mark.parametrize("name", ["gaussian", ""])
 def test_names_of_families_are_unique(name):
-    taken = type("Mine", (projections.TiledProjection,), {"family": name})
-    with pytest.raises(ValueError, match=r"`cls.family` must be a name"):
-        projections.register(taken)
-    with pytest.raises(ValueError, match="must be a subclass of `Projection`"):
-        projections.register(int)
+    taken = type("Mine", (matrices.Family,), {"name": name})
+    with pytest.raises(ValueError, match=r"`cls.name` must be a name"):
+        matrices.register(taken)
+    with pytest.raises(ValueError, match="must be a subclass of `Family`"):
+        matrices.register(int)

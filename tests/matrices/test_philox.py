@@ -4,8 +4,8 @@ import numpy as np
 import oracle
 import pytest
 
-from keras_randproj.random import derive_seed
-from keras_randproj.random import philox4x32
+from keras_randproj.matrices import derive_seed
+from keras_randproj.matrices import philox4x32
 
 # Random123, tests/kat_vectors: counter, key words, answer.
 KNOWN = [

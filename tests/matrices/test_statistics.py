@@ -11,7 +11,7 @@ import oracle
 import pytest
 
 from keras_randproj import projections
-from keras_randproj.random import derive_seed
+from keras_randproj.matrices import derive_seed
 
 SIDE = 1024
 ENTRIES = SIDE * SIDE
@@ -31,7 +31,7 @@ SQUARE = [f for f in oracle.FAMILIES if f not in oracle.TILED]
 def _natural(family, shape, seed):
     layer = projections.get(family, units=shape[1], seed=seed)
     layer.build((None, shape[0]))
-    return layer.natural_matrix()
+    return layer.held.natural()
 
 
 @pytest.fixture(scope="module", params=oracle.FAMILIES)
@@ -115,7 +115,7 @@ def test_distortion_follows_johnson_and_lindenstrauss(family):
     ratios = []
     for k in range(draws):
         layer.seed = derive_seed(99, k)
-        y = x @ layer.natural_matrix()
+        y = x @ layer.held.natural()
         ratios.append((y**2).sum() / units)
     fourths = (x**4).sum()
     rest = (dim - units) / (dim - 1)

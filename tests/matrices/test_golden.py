@@ -9,7 +9,7 @@ import oracle
 import pytest
 
 from keras_randproj import projections
-from keras_randproj.projections.gaussian import TABLE_FILE
+from keras_randproj.matrices.gaussian import TABLE_FILE
 
 GOLDEN = json.loads(
     Path(__file__).parents[1].joinpath("golden", "digests.json").read_text()

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_randproj import PRPDense
 from keras_randproj import config
-from keras_randproj import projections
+from keras_randproj import matrices
 
 KEYS = ("contract_version", "digest", "family", "options", "seed", "shape")
 X = np.random.default_rng(8).normal(size=(3, 20)).astype("float32")
@@ -43,12 +43,12 @@ def weights(tmp_path):
 
 OPTIONS = [
     *[{"projection": family} for family in oracle.FAMILIES],
-    {"projection": projections.SparseTernary(density=0.1)},
+    {"projection": matrices.SparseTernary(density=0.1)},
     {"storage": "seed"},
-    {"projection": projections.Gaussian(storage="seed")},
+    {"projection": matrices.Rademacher(), "storage": "seed"},
     {"depth": 3, "projection": "hadamard"},
     {"projection": "rademacher", "storage": "packed"},
-    {"projection": projections.SparseTernary(storage="packed")},
+    {"projection": "sparse_ternary", "storage": "packed"},
     {"depth": 2, "residual_rank": 2},
     {"use_bias": False, "lr_multiplier": 3.0},
     {"seed": 2**64 - 1},
@@ -205,8 +205,7 @@ def test_another_layers_file_is_refused(options, weights):
 
 def test_another_density_is_refused(weights):
     first, second = (
-        build(projection=projections.SparseTernary(density=d))
-        for d in (0.1, 0.2)
+        build(projection=matrices.SparseTernary(density=d)) for d in (0.1, 0.2)
     )
     with pytest.raises(ValueError, match=r"has options .*0.2.*0.1"):
         second.load_weights(weights(first))

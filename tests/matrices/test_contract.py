@@ -76,7 +76,7 @@ def test_a_block_alone_is_that_of_the_whole(family, rng):
 @pytest.mark.parametrize("family", oracle.TILED)
 def test_a_bigger_matrix_begins_with_the_smaller(family):
     small, large = (
-        build(family, shape, seed=5).natural_matrix()
+        build(family, shape, seed=5).held.natural()
         for shape in ((30, 20), (61, 45))
     )
     np.testing.assert_array_equal(large[:30, :20], small)
@@ -100,7 +100,7 @@ def test_materialize_is_the_oracles_matrix(family, shape):
 @pytest.mark.parametrize("family", oracle.TILED)
 def test_strips_made_by_threads_join(family):
     shape = (2100, 1031)
-    whole = build(family, shape, seed=1).natural_matrix()
+    whole = build(family, shape, seed=1).held.natural()
     for rows in ((0, 3), (1010, 1030), (2090, 2100)):
         part = projections.entries(family, 1, rows, (0, 1031))
         np.testing.assert_array_equal(whole[slice(*rows)], part)
@@ -129,8 +129,8 @@ def test_orthogonal_is_orthogonal(shape):
 
 def test_hadamard_keeps_its_order_where_outputs_are_added():
     """Groups that are full do not depend on how many follow."""
-    few = build("hadamard", (16, 32), seed=9).natural_matrix()
-    many = build("hadamard", (16, 45), seed=9).natural_matrix()
+    few = build("hadamard", (16, 32), seed=9).held.natural()
+    many = build("hadamard", (16, 45), seed=9).held.natural()
     np.testing.assert_array_equal(many[:, :32], few)
 
 

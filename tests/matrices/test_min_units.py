@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_randproj import projections
-from keras_randproj.projections import min_units
+from keras_randproj.matrices import min_units
 
 
 @pytest.mark.parametrize("n_samples", [2, 17, 1_000, 10**6])
