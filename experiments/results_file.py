@@ -51,4 +51,3 @@ def write(path, what, where, rows, **settings):
     path.parent.mkdir(parents=True, exist_ok=True)
     found = {"what": what, "where": where, "settings": settings, "rows": rows}
     path.write_text(json.dumps(found, indent=1) + "\n")
-    print(f"wrote {path}")

@@ -4,8 +4,8 @@
 one is not up to date.
 
 A table is a block of cog on its page: it names a results file and says what
-the columns hold, with the names that are defined here. The form of a results
-file is that of `experiments/results_file.py`.
+the columns hold, with the names that are defined or imported here. The form of
+a results file is that of `experiments/results_file.py`.
 """
 
 import collections
@@ -46,18 +46,17 @@ class Results:
         print("; ".join(parts) + ".\n")
 
     def _versions(self, also):
-        found: collections.Counter = collections.Counter()
-        for run in self.where:
-            ran = [run["backend"]] if "backend" in run else BACKENDS
-            for name in (name for name in ran if name in run["versions"]):
-                found[name, run["versions"][name]] += 1
+        ran = collections.Counter(
+            (name, run["versions"][name])
+            for run in self.where
+            for name in ([run["backend"]] if "backend" in run else BACKENDS)
+            if name in run["versions"]
+        )
         installed = self.where[0]["versions"]
         yield f"keras {installed['keras']}"
-        for backend in BACKENDS:
-            for (name, version), runs in found.items():
-                if name == backend:
-                    times = f" ({runs} runs)" if runs > 1 else ""
-                    yield f"{name} {version}{times}"
+        for name, version in sorted(ran, key=lambda r: BACKENDS.index(r[0])):
+            runs = ran[name, version]
+            yield f"{name} {version}" + (f" ({runs} runs)" if runs > 1 else "")
         yield from (f"{name} {installed[name]}" for name in also)
 
 
@@ -87,8 +86,7 @@ def by_backend(frame, template, index):
     """The template's cells, a column a backend."""
     texts = cells(frame, template)
     texts.index = pd.MultiIndex.from_frame(frame[[*index, "backend"]])
-    wide = texts.unstack(sort=False).reindex(columns=BACKENDS)
-    return wide.reset_index()
+    return texts.unstack(sort=False).reindex(columns=BACKENDS).reset_index()
 
 
 def again(page, title):

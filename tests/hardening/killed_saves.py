@@ -108,6 +108,7 @@ def _kill_within(act, seconds):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args()
     rows = []
     for callback in CALLBACKS:
@@ -116,7 +117,8 @@ def main():
                 row = kills(callback, name, options.kills, Path(folder))
             print(row, flush=True)
             rows.append(row)
-    write(RESULTS, "python -m tests.hardening.killed_saves", [where()], rows)
+    what = "python -m tests.hardening.killed_saves"
+    write(options.json, what, [where()], rows)
 
 
 if __name__ == "__main__":
