@@ -218,9 +218,9 @@ if __name__ == "__main__":
 # loading the file there:
 #
 # <!-- [[[cog
-# rows = Results("tutorials/05_seed_only_files").rows
-# table(rows.query("question == 'opened on'"), {
-#     "saved on jax, opened on": "{model}",
+# run = Results("tutorials/05_seed_only_files")
+# table(run.rows.query("question == 'opened on'"), {
+#     f"saved on {run.where[0]['backend']}, opened on": "{model}",
 #     "difference": "{largest_difference:.1e}",
 # })
 # ]]] -->
