@@ -1,13 +1,14 @@
 """Runs the benchmarks: `python -m benchmarks --backend all --json FILE`."""
 
 import argparse
-import datetime
 import importlib
-import json
 import os
 import resource
+from pathlib import Path
 
-from benchmarks.gather import gather
+from experiments.gather import gather
+from experiments.results_file import where
+from experiments.results_file import write
 
 QUESTIONS = [
     "generation",
@@ -29,48 +30,31 @@ BACKENDS = ["torch", "jax", "tensorflow"]
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--backend", choices=[*BACKENDS, "all"], default="all")
-    parser.add_argument("--json", help="file to write")
+    parser.add_argument("--json", type=Path, help="file to write")
     parser.add_argument("--only", choices=QUESTIONS)
     options = parser.parse_args()
     backends = BACKENDS if options.backend == "all" else [options.backend]
+    only = ["--only", options.only] if options.only else []
     if os.environ.get("KERAS_BACKEND") == options.backend:
-        results = _measure(options)
+        run = where()
+        runs, rows = [run], list(_measure(run, options.only))
     else:
-        only = ["--only", options.only] if options.only else []
-        results = gather("benchmarks", backends, *only)
+        runs, rows = gather("benchmarks", backends, *only)
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump(results, file, indent=1)
-            file.write("\n")
+        what = " ".join(["python -m benchmarks", *only])
+        write(options.json, what, runs, rows)
 
 
-def _measure(options):
-    from keras_randproj.demo.experiment import machine
-    from keras_randproj.demo.experiment import versions
-
-    run = {
-        "backend": options.backend,
-        "versions": versions(),
-        "device": machine(),
-        "date": datetime.date.today().isoformat(),
-    }
-    print(
-        f"{options.backend} {run['versions'][options.backend]}, {run['device']}"
-    )
-    rows = []
-    for question in [options.only] if options.only else QUESTIONS:
+def _measure(run, only):
+    backend, device = run["backend"], run["machine"]
+    print(f"{backend} {run['versions'][backend]}, {device}")
+    for question in [only] if only else QUESTIONS:
         module = importlib.import_module(f"benchmarks.{question}")
         for row in module.rows():
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            row = {
-                "peak_bytes": peak,
-                **row,
-                "backend": options.backend,
-                "device": run["device"],
-            }
-            rows.append(row)
-            print(_line(row), flush=True)
-    return {**run, "rows": rows}
+            found = {"peak_bytes": peak, **row}
+            print(_line(found), flush=True)
+            yield {**found, "backend": backend, "device": device}
 
 
 def _line(row):

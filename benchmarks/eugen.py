@@ -3,20 +3,15 @@ grow?
 
 A transformer's feed-forward block 768 -> 3072 -> 768 with GELU against a
 merged EUGen of 64 features, and the cost of a square layer of width d against
-`keras.layers.Dense` for d = 256..8192, whose exponents are fitted. Run
-`python -m benchmarks.eugen`, one process a backend.
+`keras.layers.Dense` for d = 256..8192. A model that does nothing shows what a
+call costs whatever is in it.
 """
-
-import math
 
 import keras
 import numpy as np
 
 from benchmarks.compiled import inference
-from benchmarks.eugen_results import provenance
-from benchmarks.eugen_results import write
 from benchmarks.timing import compare
-from benchmarks.timing import median_ms
 from keras_randproj import EUGenDense
 from keras_randproj import merge
 
@@ -67,7 +62,7 @@ def timed(question, ours, baseline, width, batch, **facts):
 
 
 def rows():
-    """The rows of `python -m benchmarks`."""
+    """One row a block and batch, and one a width."""
     relu = {"feature_activation": "relu"}
     for batch in (256, 1):
         for name, order, options in (
@@ -82,6 +77,8 @@ def rows():
                 batch,
                 features=FEATURES,
             )
+    nothing = square(keras.layers.Activation("relu"), WIDTH)
+    yield timed("a model that does nothing", nothing, feed_forward(), WIDTH, 1)
     for width in SWEEP:
         yield timed(
             "EUGen of width d, order 1",
@@ -101,47 +98,3 @@ def rows():
             SWEEP_BATCH,
             features=FEATURES,
         )
-
-
-def empty_model_ms():
-    """What a call of a model costs at batch 1, whatever is in it."""
-    model = keras.Sequential(
-        [keras.Input((WIDTH,)), keras.layers.Activation("relu")]
-    )
-    return median_ms(inference(model, np.ones((1, WIDTH), "float32")), 201)
-
-
-def exponents(found):
-    """Slopes of log time in log width, for EUGen and Dense."""
-    sweep = [
-        row for row in found if row["question"].startswith("EUGen of width")
-    ]
-    widths = [math.log(row["d"]) for row in sweep]
-    return {
-        name: float(
-            np.polyfit(widths, [math.log(row[key]) for row in sweep], 1)[0]
-        )
-        for name, key in (("eugen", "ours_ms"), ("dense", "baseline_ms"))
-    }
-
-
-def main():
-    result = provenance()
-    result["rows"] = []
-    for row in rows():
-        result["rows"].append(row)
-        print(
-            f"{row['question']:28} d {row['d']:5} batch {row['batch']:4} "
-            f"ours {row['ours_ms']:8.3f} ms, {row['baseline']} "
-            f"{row['baseline_ms']:8.3f} ms, ratio {row['ratio']:6.1f}",
-            flush=True,
-        )
-    result["empty_model_ms"] = empty_model_ms()
-    print("a model that does nothing, batch 1:", result["empty_model_ms"], "ms")
-    result["exponents"] = exponents(result["rows"])
-    print("cost ~ d^e:", result["exponents"])
-    write(f"eugen_speed_{keras.backend.backend()}.json", result)
-
-
-if __name__ == "__main__":
-    main()

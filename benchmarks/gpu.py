@@ -6,13 +6,14 @@ them does so from memory; the rows also say what it takes with one copy.
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import sys
 from functools import partial
 from pathlib import Path
+
+from experiments.results_file import where
+from experiments.results_file import write
 
 os.environ["KERAS_BACKEND"] = "torch"
 
@@ -24,7 +25,7 @@ RESULTS = Path(__file__).parent / "results" / "gpu.json"
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu")
-    parser.add_argument("--json", default=str(RESULTS), help="file to write")
+    parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args()
     import torch
 
@@ -39,30 +40,20 @@ def main():
             f"{row['question']:40} d {row['d']:6} batch {row['batch']:5} "
             f"{row['ours_ms']:9.4f} ms  {row['ratio']:6.2f}x {row['baseline']}"
         )
-    Path(options.json).write_text(
-        json.dumps({"runs": [run()], "rows": rows}, indent=1) + "\n"
-    )
+    write(options.json, "python -m benchmarks.gpu", [run()], rows)
 
 
 def run():
-    """What ran: device and versions."""
-    import keras
+    """Where it ran, with the device."""
     import torch
     import triton
 
     properties = torch.cuda.get_device_properties(0)
     return {
-        "backend": "torch",
+        **where(cuda=torch.version.cuda, triton=triton.__version__),
         "device": properties.name,
         "processors": properties.multi_processor_count,
         "cache_bytes": properties.L2_cache_size,
-        "python": platform.python_version(),
-        "versions": {
-            "keras": keras.__version__,
-            "torch": torch.__version__,
-            "cuda": torch.version.cuda,
-            "triton": triton.__version__,
-        },
     }
 
 

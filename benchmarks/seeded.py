@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from benchmarks.memory import peak_of
-from benchmarks.process_memory import memory
+from experiments.process_memory import memory
 from keras_randproj import PRPDense
 from keras_randproj import config
 from keras_randproj import projections

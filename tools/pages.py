@@ -7,11 +7,13 @@ button that opens the notebook in Colab, from the branch NOTEBOOKS, to which
 the workflow pages.yml pushes what the site was built with.
 """
 
+import io
 from pathlib import Path
 
 import jupytext
 import nbformat
 import results
+from cogapp import Cog
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,9 +81,15 @@ def notebook(path, repository=None):
 
 def _cells(book):
     cells = [c for c in book.cells if c.cell_type != "raw" and c.source.strip()]
+    cog = Cog()
+    cog.options.delete_code = cog.options.print_output = True
+    # What one cell defines, later ones use.
+    names = dict(vars(results))
     for cell in cells:
         if cell.cell_type == "markdown":
-            cell.source = results.filled(cell.source)
+            filled = io.StringIO()
+            cog.process_file(io.StringIO(cell.source), filled, globals=names)
+            cell.source = filled.getvalue()
     return cells
 
 

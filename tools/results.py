@@ -1,115 +1,133 @@
 """Writes the tables of README and docs from the committed results.
 
-python tools/results.py          rewrites the files in PAGES
-python tools/results.py --check  fails where one is not up to date
+`python tools/results.py` fills README and the pages, and `--check` fails where
+one is not up to date.
+
+A table is a block of cog on its page: it names a results file and says what
+the columns hold, with the names that are defined or imported here. The form of
+a results file is that of `experiments/results_file.py`.
 """
 
+import collections
+import json
 import re
 import sys
-from functools import partial
+from pathlib import Path
 
-import ablation_tables
-import benchmark_tables
-import distribution_tables
-import eugen_tables
-import export_tables
-import hardening_tables
-import implicit_tables
-import layer_tables
-import transformer_tables
-import tutorial_tables
-from cells import ROOT
-from cells import NotRun
+import numpy as np
+import pandas as pd
+from cogapp import Cog
 
-PAGES = (
-    "README.md",
-    "docs/results.md",
-    "docs/benchmarks.md",
-    "docs/scaling.md",
-    "docs/api/transfer.md",
-    "docs/export.md",
-    "docs/files.md",
-)
-ABLATIONS = (
-    "residual",
-    "depth",
-    "families",
-    "share",
-    "rnn",
-    "cnn",
-    "graph",
-    "table",
-)
-TABLES = {
-    "mnist": layer_tables.mnist,
-    "layer": benchmark_tables.summary,
-    "targets": benchmark_tables.targets,
-    "roofline": benchmark_tables.roofline,
-    **{
-        q: partial(benchmark_tables.table, q)
-        for q in benchmark_tables.QUESTIONS
-    },
-    "epoch": partial(benchmark_tables.table, "mnist"),
-    "classification": tutorial_tables.classification,
-    "convolutions": tutorial_tables.convolutions,
-    "rates": tutorial_tables.rates,
-    "autoencoder": tutorial_tables.autoencoder,
-    "reconstructions": tutorial_tables.reconstructions,
-    "denoising": tutorial_tables.denoising,
-    "scene": implicit_tables.scene,
-    "scene_pictures": implicit_tables.scene_pictures,
-    "image": implicit_tables.image,
-    "image_pictures": implicit_tables.image_pictures,
-    "sizes": tutorial_tables.sizes,
-    "opened": tutorial_tables.opened,
-    "federated": tutorial_tables.federated,
-    "compression": tutorial_tables.compression,
-    "bert": tutorial_tables.bert,
-    **{
-        f"ablation_{question}": ablation_tables.accuracies(question)
-        for question in ABLATIONS
-    },
-    "ablation_activation": ablation_tables.activations,
-    "ablation_attention": ablation_tables.attention,
-    "gpt": transformer_tables.gpt,
-    "vit": transformer_tables.vit,
-    "eugen_speed": eugen_tables.speed,
-    "eugen_synthetic": eugen_tables.synthetic,
-    "eugen_distilled": eugen_tables.distilled,
-    "eugen_activations": eugen_tables.activations,
-    "communication": distribution_tables.communication,
-    "sharding": distribution_tables.sharding,
-    "fuzz": hardening_tables.fuzz,
-    "killed": hardening_tables.killed,
-    "rounds": hardening_tables.rounds,
-    "export_sizes": export_tables.sizes,
-}
+ROOT = Path(__file__).resolve().parent.parent
+BACKENDS = ("torch", "jax", "tensorflow")
+EACH = {backend: f"{{{backend}}}" for backend in BACKENDS}
+CASE = ["question", "d", "batch", "baseline"]
+OPTIONS = ["-P", "-p", "from results import *"]
 
 
-def filled(text):
-    """The text with a table between each pair of marks."""
-    for name, table in TABLES.items():
-        start, stop = f"<!-- results:{name} -->", f"<!-- /results:{name} -->"
-        if start in text:
-            try:
-                lines = table()
-            except NotRun as missing:
-                lines = [f"Not run in full yet: `python {missing}`"]
-            block = "\n".join([start, "", *lines, "", stop])
-            pattern = f"{re.escape(start)}.*?{re.escape(stop)}"
-            text = re.sub(pattern, lambda _, b=block: b, text, flags=re.S)
+class Results:
+    """A results file, such as "benchmarks/training": `rows` is a data frame."""
+
+    def __init__(self, name):
+        folder, _, stem = name.rpartition("/")
+        path = ROOT / folder / "results" / f"{stem}.json"
+        found = json.loads(path.read_text())
+        self.what, self.where = found["what"], found["where"]
+        self.settings = found["settings"]
+        self.rows = pd.DataFrame(found["rows"]).convert_dtypes()
+
+    def source(self, note="", also=()):
+        """Prints a sentence on the settings, the command and where it ran."""
+        first = [note.format_map(self.settings)] if note else []
+        dates = [run["date"] for run in self.where if "date" in run][-1:]
+        machines = dict.fromkeys(run["machine"] for run in self.where)
+        versions = ", ".join(self._versions(also))
+        parts = [*first, f"`{self.what}`", *dates, versions, *machines]
+        print("; ".join(parts) + ".\n")
+
+    def _versions(self, also):
+        ran = collections.Counter(
+            (name, run["versions"][name])
+            for run in self.where
+            for name in ([run["backend"]] if "backend" in run else BACKENDS)
+            if name in run["versions"]
+        )
+        installed = self.where[0]["versions"]
+        yield f"keras {installed['keras']}"
+        for name, version in sorted(ran, key=lambda r: BACKENDS.index(r[0])):
+            runs = ran[name, version]
+            yield f"{name} {version}" + (f" ({runs} runs)" if runs > 1 else "")
+        yield from (f"{name} {installed[name]}" for name in also)
+
+
+def table(frame, columns, missing="-"):
+    """Prints a table: `columns` has a template of a cell for each title."""
+    texts = [cells(frame, template, missing) for template in columns.values()]
+    marks = ["---"] + ["---:"] * (len(columns) - 1)
+    lines = [columns, marks, *zip(*texts, strict=True)]
+    print("", *(f"| {' | '.join(line)} |" for line in lines), "", sep="\n")
+
+
+def cells(frame, template, missing="-"):
+    """A column of text: the template, filled with each row of the frame."""
+    rows = frame.astype(object).where(frame.notna(), pd.NA).to_numpy()
+    names = frame.columns
+    texts = [
+        template.format_map(dict(zip(names, row, strict=True))) for row in rows
+    ]
+    return pd.Series(
+        [missing if str(pd.NA) in text else text for text in texts],
+        frame.index,
+        dtype=object,
+    )
+
+
+def by_backend(frame, template, index):
+    """The template's cells, a column a backend."""
+    texts = cells(frame, template)
+    texts.index = pd.MultiIndex.from_frame(frame[[*index, "backend"]])
+    return texts.unstack(sort=False).reindex(columns=BACKENDS).reset_index()
+
+
+def again(page, title):
+    """Prints the table of another page that has a column of this title."""
+    text = (ROOT / page).read_text()
+    blocks = re.findall(r"\[\[\[cog\n(.*?)\]\]\]", text, re.DOTALL)
+    code = next(code for code in blocks if f'"{title}"' in code)
+    exec(code, dict(globals()))
+
+
+def spread(digits):
+    """A function that gives mean and standard deviation, if of several."""
+
+    def text(values):
+        mean = f"{values.mean():.{digits}f}"
+        more = f" ± {values.std():.{digits}f}" if len(values) > 1 else ""
+        return mean + more
+
     return text
 
 
-def main(check):
-    for name in PAGES:
-        path = ROOT / name
-        old = path.read_text()
-        new = filled(old)
-        if check and new != old:
-            sys.exit(f"{name} is not up to date: run python tools/results.py")
-        path.write_text(new)
+def timings(*questions):
+    """Medians over the runs of benchmarks, a row a case and backend."""
+    rows = pd.concat([Results(f"benchmarks/{q}").rows for q in questions])
+    by = rows.groupby([*CASE, "backend"], sort=False, dropna=False)
+    return by.median(numeric_only=True).reset_index()
+
+
+def speeds(ratios):
+    """How many times faster, rounded down: no missed target looks met."""
+    digits = np.where(ratios >= 10, 1, 2)
+    down = np.floor(ratios * 10.0**digits) / 10.0**digits
+    return [f"{x:.{n}f}x" for x, n in zip(down, digits, strict=True)]
+
+
+def main():
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    names = [str(page) for page in pages if "[[[cog" in page.read_text()]
+    how = "--check" if "--check" in sys.argv[1:] else "-r"
+    sys.exit(Cog().main(["cog", *OPTIONS, how, *names]))
 
 
 if __name__ == "__main__":
-    main(check="--check" in sys.argv[1:])
+    main()

@@ -178,8 +178,14 @@ def sweeps(x, y, results):
 # %% [markdown]
 # ![Loss against learning rate](../images/01_learning_rates.png)
 #
-# <!-- results:rates -->
-# <!-- /results:rates -->
+# <!-- [[[cog
+# rows = Results("tutorials/01_classification").rows
+# table(rows.dropna(subset="suggestion"), {
+#     "": "{model}",
+#     "suggested rate": "{suggestion:.1e}",
+# })
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # ## Training
 #
@@ -263,8 +269,10 @@ if __name__ == "__main__":
 # %% [markdown]
 # ## Results
 #
-# <!-- results:classification -->
-# <!-- /results:classification -->
+# <!-- [[[cog
+# again("docs/results.md", "784-512-256-10")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # ![Accuracy against trained numbers on MNIST](../images/01_mnist.png)
 #

@@ -256,8 +256,10 @@ if __name__ == "__main__":
 # %% [markdown]
 # ## Results
 #
-# <!-- results:autoencoder -->
-# <!-- /results:autoencoder -->
+# <!-- [[[cog
+# again("docs/results.md", "784-768-128-768-784")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Tying pays.** With the encoder's matrices transposed in the decoder, the
 # error is a fifth lower than with matrices of its own, at equal numbers. Untied
@@ -265,13 +267,29 @@ if __name__ == "__main__":
 # numbers nearly does, but their digits can hardly be read. Dense, with 191
 # times the numbers, is far better than all.
 #
-# <!-- results:reconstructions -->
-# <!-- /results:reconstructions -->
+# ![Reconstructions](../images/02_reconstructions.png)
+#
+# ![Codes of test images](../images/02_codes.png)
 #
 # Denoising:
 #
-# <!-- results:denoising -->
-# <!-- /results:denoising -->
+# <!-- [[[cog
+# run = Results("tutorials/02_autoencoder")
+# rows = run.rows[run.rows.question == "denoising"]
+# table(rows.assign(fewer=rows.trainable.max() / rows.trainable), {
+#     "784-768-128-768-784": "{model}",
+#     "trainable parameters": "{trainable:,}",
+#     "fewer": "{fewer:.1f}x",
+#     "error": "{error:.4f}",
+# })
+# run.source(
+#     "Mean squared error of a pixel on the test images; {epochs} epochs, "
+#     "seed {seed}"
+# )
+# ]]] -->
+# <!-- [[[end]]] -->
+#
+# ![Denoised test images](../images/02_denoising.png)
 #
 # Here PRP fails: what it returns is further from the clean image than the noisy
 # image is. With so few numbers it cannot tell clothes from noise; it is better

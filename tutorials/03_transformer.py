@@ -298,8 +298,10 @@ if __name__ == "__main__":
 # are trained, in all and in attention; numbers that inference reads; bytes of
 # the file.
 #
-# <!-- results:gpt -->
-# <!-- /results:gpt -->
+# <!-- [[[cog
+# again("docs/results.md", "4 layers, width 128")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Attention survives.** With three Hadamard projections in place of each of
 # its four matrices, attention trains a twenty-fifth of the numbers, has no

@@ -425,17 +425,19 @@ if __name__ == "__main__":
 # %% [markdown]
 # ## Results
 #
-# <!-- results:scene -->
-# <!-- /results:scene -->
+# <!-- [[[cog
+# again("docs/results.md", "layers 2 to 4")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
-# <!-- results:scene_pictures -->
-# <!-- /results:scene_pictures -->
+# ![A held-out view, by each model](../images/04_scene.png)
 #
-# <!-- results:image -->
-# <!-- /results:image -->
+# <!-- [[[cog
+# again("docs/results.md", "hidden layers")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
-# <!-- results:image_pictures -->
-# <!-- /results:image_pictures -->
+# ![The photograph, by each model](../images/04_image.png)
 #
 # ## What to take from it
 #

@@ -209,16 +209,26 @@ if __name__ == "__main__":
 # Sizes of 784-512-10, the hidden layer of the kind named (PRP with depth 3),
 # the last one dense:
 #
-# <!-- results:sizes -->
-# <!-- /results:sizes -->
+# <!-- [[[cog
+# again("docs/results.md", "784-512-10")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # The largest difference between outputs here and on another backend, after
 # loading the file there:
 #
-# <!-- results:opened -->
-# <!-- /results:opened -->
+# <!-- [[[cog
+# run = Results("tutorials/05_seed_only_files")
+# table(run.rows.query("question == 'opened on'"), {
+#     f"saved on {run.where[0]['backend']}, opened on": "{model}",
+#     "difference": "{largest_difference:.1e}",
+# })
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # The federated rounds:
 #
-# <!-- results:federated -->
-# <!-- /results:federated -->
+# <!-- [[[cog
+# again("docs/results.md", "hidden layer")
+# ]]] -->
+# <!-- [[[end]]] -->

@@ -186,11 +186,19 @@ if __name__ == "__main__":
 # Bytes are those of the arrays a file holds of the second hidden layer and the
 # last one; frozen matrices are seeds there.
 #
-# <!-- results:compression -->
-# <!-- /results:compression -->
+# <!-- [[[cog
+# again("docs/results.md", "hidden_2 and head")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # Trained numbers of a small BERT whose feed-forward layers are replaced, not
 # trained here:
 #
-# <!-- results:bert -->
-# <!-- /results:bert -->
+# <!-- [[[cog
+# rows = Results("tutorials/06_compress_a_trained_model").rows
+# table(rows.dropna(subset="trainable"), {
+#     "model": "{model}",
+#     "trainable parameters": "{trainable:,}",
+# })
+# ]]] -->
+# <!-- [[[end]]] -->

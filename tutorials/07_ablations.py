@@ -153,8 +153,31 @@ RESIDUAL = {
 }
 
 # %% [markdown]
-# <!-- results:ablation_residual -->
-# <!-- /results:ablation_residual -->
+# <!-- [[[cog
+# run = Results("tutorials/07_ablations")
+#
+# def asked(question, **texts):
+#     rows = run.rows[run.rows.question == question]
+#     by = rows.groupby("variant", sort=False)
+#     first = by[["trained_numbers", "polynomial_error"]].first()
+#     return first.join(by.agg(seeds=("seed", "size"), **texts)).reset_index()
+#
+# def accuracies(question):
+#     found = asked(question, accuracy=("accuracy", percent))
+#     table(found, {
+#         "": "{variant}",
+#         "trainable parameters": "{trained_numbers:,}",
+#         "accuracy, %": "{accuracy}",
+#         "seeds": "{seeds}",
+#     })
+#     run.source()
+#
+# def percent(values):
+#     return spread(2)(100 * values)
+#
+# accuracies("residual")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Verdict: yes.** With equal numbers PRP and a low-rank path beat the low-rank
 # layers alone at every rank, by the more the fewer numbers there are. All stay
@@ -175,8 +198,10 @@ DEPTH = {
 }
 
 # %% [markdown]
-# <!-- results:ablation_depth -->
-# <!-- /results:ablation_depth -->
+# <!-- [[[cog
+# accuracies("depth")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Verdict: Hadamard serves as well, and a second stage pays.** One Hadamard
 # stage is about as good as a gaussian matrix of the first table; two in a row
@@ -197,8 +222,10 @@ FAMILIES = {
 }
 
 # %% [markdown]
-# <!-- results:ablation_families -->
-# <!-- /results:ablation_families -->
+# <!-- [[[cog
+# accuracies("families")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Verdict: it hardly matters.** Gaussian ("PRP" in the first table), signs,
 # one entry in three, and orthogonal columns are within a point of each other.
@@ -233,8 +260,15 @@ def attention(results):
 
 
 # %% [markdown]
-# <!-- results:ablation_attention -->
-# <!-- /results:ablation_attention -->
+# <!-- [[[cog
+# table(asked("attention", loss=("loss", spread(3))), {
+#     "attention": "{variant}",
+#     "its trainable parameters": "{trained_numbers:,}",
+#     "held-out loss": "{loss}",
+#     "seeds": "{seeds}",
+# })
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Verdict: close, not equal.** PRP attention trains a small part of the
 # numbers and ends at a higher loss; a path of rank 8 gets some of it back.
@@ -281,8 +315,10 @@ def replaced(teacher, layers, data, order=2):
 
 
 # %% [markdown]
-# <!-- results:ablation_share -->
-# <!-- /results:ablation_share -->
+# <!-- [[[cog
+# accuracies("share")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Verdict: from the end, half of them.** Each layer that is replaced costs
 # more than the one before. The first hidden layer, which takes the pixels,
@@ -328,8 +364,21 @@ def stood_in(name, seed):
 
 
 # %% [markdown]
-# <!-- results:ablation_activation -->
-# <!-- /results:ablation_activation -->
+# <!-- [[[cog
+# found = asked(
+#     "activation",
+#     trained=("teacher_accuracy", percent),
+#     distilled=("accuracy", percent),
+# )
+# table(found, {
+#     "activation": "{variant}",
+#     "error, degree 2": "{polynomial_error:.3f}",
+#     "trained, %": "{trained}",
+#     "distilled, %": "{distilled}",
+# })
+# run.source()
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Verdict: the activation hardly matters, the layer does.** The polynomial's
 # error for tanh is six times that for the sigmoid, and still the distilled
@@ -513,22 +562,28 @@ def graphs(results):
 
 
 # %% [markdown]
-# <!-- results:ablation_graph -->
-# <!-- /results:ablation_graph -->
+# <!-- [[[cog
+# accuracies("graph")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Verdict on graphs: not as it stands.** With few labels and noisy features
 # PRP is well below Dense on average and varies far more from graph to graph; a
 # path of rank 4 does not make up for it.
 #
-# <!-- results:ablation_rnn -->
-# <!-- /results:ablation_rnn -->
+# <!-- [[[cog
+# accuracies("rnn")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Verdict on recurrent networks: yes, with a path of rank 4.** Orthogonal
 # matrices keep the state's length. PRP alone is four points below Dense with a
 # sixth of the numbers; with the path, a point and a half with a third.
 #
-# <!-- results:ablation_cnn -->
-# <!-- /results:ablation_cnn -->
+# <!-- [[[cog
+# accuracies("cnn")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Verdict on convolutional networks: yes.** With PRP in the place of the
 # layers that mix channels the network was better than with Dense, over all
@@ -565,8 +620,10 @@ TABLE = {
 }
 
 # %% [markdown]
-# <!-- results:ablation_table -->
-# <!-- /results:ablation_table -->
+# <!-- [[[cog
+# accuracies("table")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **Verdict: no loss, and no hard test.** PRP is as good as Dense with a
 # fifteenth of its numbers, but one linear layer is as good as both.

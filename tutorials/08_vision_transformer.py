@@ -207,8 +207,10 @@ if __name__ == "__main__":
 # %% [markdown]
 # ## Results
 #
-# <!-- results:vit -->
-# <!-- /results:vit -->
+# <!-- [[[cog
+# again("docs/results.md", "6 layers, width 64")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # One run each, of two passes over the training images: far from where a longer
 # training would end, and enough to see that the parts hold. Attention from a

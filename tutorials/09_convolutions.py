@@ -177,8 +177,10 @@ if __name__ == "__main__":
 # %% [markdown]
 # ## Results
 #
-# <!-- results:convolutions -->
-# <!-- /results:convolutions -->
+# <!-- [[[cog
+# again("docs/results.md", "cifar10")
+# ]]] -->
+# <!-- [[[end]]] -->
 #
 # **The head can be random.** With PRP in place of the wide dense layer the
 # network trains a fifth of the numbers and loses less than a point on CIFAR-10;

@@ -5,8 +5,8 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+import runtimes
 
-from benchmarks import runtimes
 from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
 from keras_randproj import PRPMultiHeadAttention

@@ -186,7 +186,8 @@ def main():
         for line in run(options.seed, numbers, options.few):
             print(json.dumps(line, indent=1))
         return
-    from benchmarks.eugen_results import provenance
+    from experiments.results_file import where
+    from experiments.results_file import write
 
     start = time.perf_counter()
     lines = []
@@ -198,19 +199,20 @@ def main():
             print(f"{len(lines)} mutants", file=sys.stderr, flush=True)
         if options.seconds and time.perf_counter() - start > options.seconds:
             break
-    result = {
+    settings = {
         "seed": options.seed,
         "asked": options.mutants,
         "seconds": round(time.perf_counter() - start),
         "bound_bytes": BOUND,
         "max_elements": MAX_ELEMENTS,
-        **provenance(),
-        **summary(lines),
     }
-    text = json.dumps(result, indent=1) + "\n"
+    result = summary(lines)
+    found = result.pop("outcomes")
     if options.json:
-        options.json.write_text(text)
-    print(json.dumps(result["outcomes"], indent=1))
+        what = "python -m tests.hardening.fuzz"
+        rows = [{"outcome": k, "mutants": n} for k, n in found.items()]
+        write(options.json, what, [where()], rows, **settings, **result)
+    print(json.dumps(found, indent=1))
     sys.exit(bool(result["failures"]))
 
 

@@ -4,9 +4,10 @@ import archives
 import numpy as np
 import pytest
 
-from benchmarks import round_steps
 from keras_randproj import matrices
 from keras_randproj import projections
+
+from . import round_steps
 
 MODEL = {
     "shape": "stack",

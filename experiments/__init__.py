@@ -1,0 +1,1 @@
+"""Scripts that reproduce a claim, and write what they found as JSON."""
