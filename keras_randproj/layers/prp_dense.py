@@ -184,14 +184,10 @@ class PRPDense(WholeLayer):
         shapes = [(input_dim, rank), (rank, self.units)]
         for shape in (*itertools.pairwise(widths), *shapes):
             settings.check_elements(shape, owner)
-        self.projections = self.stack.make(
+        self.projections = self.stack.build(
             widths, self.dtype_policy, self.implementation
         )
         _keras.hold(self, "projections", self.projections)
-        for projection, width in zip(
-            self.projections, widths[:-1], strict=True
-        ):
-            projection.build((None, width))
         self._add_weights(widths)
         self.input_spec = keras.layers.InputSpec(
             min_ndim=2, axes={-1: input_dim}

@@ -40,3 +40,26 @@ def get(family, units, **arguments) -> Projection:
         if type(family) is cls.family_class:
             return cls(units, **family.options(), **arguments)
     return Projection(units, family=family, **arguments)
+
+
+def family_of(identifier) -> matrices.Family:
+    """`matrices.get`, which also takes the config of a layer without units.
+
+    Files of development versions hold families in that form.
+
+    Args:
+        identifier: What `matrices.get` takes, or such a config.
+
+    Returns:
+        A `matrices.Family`.
+
+    Raises:
+        ValueError: If there is no such family.
+    """
+    if isinstance(identifier, dict) and "class_name" in identifier:
+        config = identifier["config"]
+        for cls in CLASSES:
+            if cls.__name__ == identifier["class_name"]:
+                kept = {"density"} & config.keys()
+                return cls.family_class(**{name: config[name] for name in kept})
+    return matrices.get(identifier)

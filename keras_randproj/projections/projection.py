@@ -302,3 +302,9 @@ class Projection(WholeLayer):
             if self.family_class is None:
                 config["family"] = matrices.serialize(self.family)
         return {**super().get_config(), **config}
+
+    @classmethod
+    def from_config(cls, config):
+        # Files of development versions have it.
+        config.pop("tie", None)
+        return super().from_config(config)

@@ -10,6 +10,7 @@ from keras_randproj import matrices
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.matrices import derive_seed
 from keras_randproj.projections.held_matrix import check_storage
+from keras_randproj.projections.make import family_of
 from keras_randproj.projections.make import get
 from keras_randproj.projections.projection import Projection
 
@@ -41,6 +42,8 @@ class ProjectionStack:
         self.seed: Any = None
         self.family: matrices.Family | None = None
         self.projections: list[Projection] = []
+        # `(start, stop)` of stages that one implementation computes.
+        self.runs: list[tuple[int, int]] = []
         several = isinstance(projection, (list, tuple))
         found = [
             _family_or_projection(item)
@@ -81,13 +84,13 @@ class ProjectionStack:
         inner = [self.inner_width(input_dim)] * (self.depth - 1)
         return [input_dim, *inner, self.units]
 
-    def make(self, widths, dtype, implementation):
-        """The projections of all stages, not built.
+    def build(self, widths, dtype, implementation):
+        """The projections of all stages.
 
         Args:
             widths: What `widths` returned.
-            dtype: Dtype policy.
-            implementation: `None` or a name.
+            dtype: Dtype policy of matrices that are made here.
+            implementation: `None` or a name, likewise.
 
         Returns:
             List of `depth` projections.
@@ -105,6 +108,11 @@ class ProjectionStack:
                 )
                 for k, units in enumerate(widths[1:])
             ]
+        for projection, width in zip(
+            self.projections, widths[:-1], strict=True
+        ):
+            projection.build((None, width))
+        self.runs = _runs(self.projections)
         return self.projections
 
     def stage_seed(self, k):
@@ -123,8 +131,7 @@ class ProjectionStack:
         Returns:
             Tensor `(batch, ..., units)`.
         """
-        runs = _runs(self.projections)
-        for start, stop in runs:
+        for start, stop in self.runs:
             part = self.projections[start:stop]
             last = stop == self.depth
             inputs = kernels.modulate(
@@ -170,9 +177,9 @@ class ProjectionStack:
 
 
 def _family_or_projection(item):
-    if isinstance(item, dict) and "class_name" in item:
+    if isinstance(item, dict) and item.get("config", {}).get("units"):
         item = keras.saving.deserialize_keras_object(item)
-    return item if isinstance(item, Projection) else matrices.get(item)
+    return item if isinstance(item, Projection) else family_of(item)
 
 
 def _name(k):
@@ -180,7 +187,6 @@ def _name(k):
 
 
 def _runs(projections):
-    """`(start, stop)` of stages that one implementation can compute."""
     kinds = [(p.implementation, type(p.held.operands[0])) for p in projections]
     groups = itertools.groupby(range(len(kinds)), key=kinds.__getitem__)
     spans = [list(group) for _, group in groups]

@@ -58,7 +58,7 @@ def test_a_file_loads_to_what_it_was(path, expected):
     assert [p.digest() for p in found] == digests[name]
     for k, projection in enumerate(found):
         projection.check_weights()
-        atol = 1e-6 if projection.family == "orthogonal" else 0
+        atol = 1e-6 if projection.family.name == "orthogonal" else 0
         np.testing.assert_allclose(
             projection.materialize(), arrays[f"{name}.p{k}"], rtol=0, atol=atol
         )

@@ -126,7 +126,7 @@ def test_no_matrix_is_gathered(make):
     assert "all-reduce" in program
     for projection in models.built_projections(model):
         if "head" not in projection.path:
-            rows, cols = projection.matrix_shape
+            rows, cols = projection.held.shape
             assert f"f32[{rows},{cols}]" not in gathers(program)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 import keras_randproj
 from keras_randproj import PRPDense
+from keras_randproj.files.verify import text
 from keras_randproj.report import verify
-from keras_randproj.report.verify import text
 
 FAMILIES = [
     "gaussian",

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_randproj import projections
-from keras_randproj.report.verify import verify
+from keras_randproj.files.verify import verify
 
 from . import random_models
 

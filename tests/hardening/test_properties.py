@@ -13,6 +13,7 @@ from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
 from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import PRPTransformerBlock
+from keras_randproj import matrices
 from keras_randproj import projections
 
 from . import models
@@ -35,14 +36,14 @@ families = st.sampled_from(models.FAMILIES)
 
 
 @st.composite
-def templates(draw):
+def families_with_storages(draw):
     """A family with its options, and a storage that it knows."""
     family = draw(families)
     options = {}
     if family == "sparse_ternary":
         options["density"] = draw(st.floats(1e-3, 1))
     storage = draw(st.sampled_from(STORAGES[family]))
-    return projections.get(family, **options), storage
+    return matrices.get(family, **options), storage
 
 
 def values(shape, seed):
@@ -81,22 +82,23 @@ def array(tensor):
 
 
 @given(
-    templates(),
+    families_with_storages(),
     seeds,
     sizes,
     st.integers(1, 20),
     st.lists(st.integers(0, 3), min_size=1, max_size=3),
     dtypes,
 )
-def test_projection(template, seed, rows, cols, lead, dtype):
-    template, storage = template
-    options = {**template.options(), "storage": storage, "dtype": dtype}
-    layer = type(template)(cols, seed=seed, **options)
+def test_projection(chosen, seed, rows, cols, lead, dtype):
+    family, storage = chosen
+    layer = projections.get(
+        family, cols, seed=seed, storage=storage, dtype=dtype
+    )
 
     def formula(layer, x):
         p = layer.materialize()
         wanted = oracle.matrix(
-            template.family, seed, (rows, cols), **template.options()
+            family.name, seed, (rows, cols), **family.options()
         )
         np.testing.assert_allclose(p, wanted, rtol=0, atol=2e-6)
         return x @ p
@@ -105,7 +107,7 @@ def test_projection(template, seed, rows, cols, lead, dtype):
 
 
 @given(
-    templates(),
+    families_with_storages(),
     seeds,
     sizes,
     sizes,
@@ -116,12 +118,12 @@ def test_projection(template, seed, rows, cols, lead, dtype):
     dtypes,
 )
 def test_prp_dense(
-    template, seed, rows, units, depth, rank, use_bias, multiplier, dtype
+    chosen, seed, rows, units, depth, rank, use_bias, multiplier, dtype
 ):
-    template, storage = template
+    family, storage = chosen
     layer = PRPDense(
         units,
-        projection=template,
+        projection=family,
         storage=storage,
         seed=seed,
         depth=depth,
@@ -137,7 +139,7 @@ def test_prp_dense(
 
 
 @given(families, seeds, sizes, sizes, sizes, st.integers(1, 3), st.booleans())
-def test_eugen_dense(family, seed, rows, units, features, order, norm):
+def test_eugen_dense(chosen, seed, rows, units, features, order, norm):
     layer = EUGenDense(
         units,
         features,
@@ -151,7 +153,7 @@ def test_eugen_dense(family, seed, rows, units, features, order, norm):
 
 
 @given(
-    templates(),
+    families_with_storages(),
     seeds,
     st.integers(1, 5),
     st.integers(1, 9),
@@ -160,14 +162,14 @@ def test_eugen_dense(family, seed, rows, units, features, order, norm):
     st.booleans(),
 )
 def test_prp_multi_head_attention(
-    template, seed, length, features, heads, width, use_bias
+    chosen, seed, length, features, heads, width, use_bias
 ):
-    template, storage = template
+    family, storage = chosen
     layer = PRPMultiHeadAttention(
         heads[0],
         width,
         num_key_value_heads=heads[1],
-        projection=template,
+        projection=family,
         storage=storage,
         use_bias=use_bias,
         projection_seed=seed,
@@ -213,7 +215,7 @@ class SelfAttention(keras.layers.Layer):
     st.booleans(),
 )
 def test_prp_transformer_block(
-    family, seed, length, heads, inner, causal, norm_first, gated
+    chosen, seed, length, heads, inner, causal, norm_first, gated
 ):
     layer = PRPTransformerBlock(
         heads[0],

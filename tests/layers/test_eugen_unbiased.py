@@ -9,7 +9,7 @@ from numpy.polynomial.polynomial import polyval
 
 from keras_randproj import EUGenDense
 from keras_randproj.layers import EUGenFeatures
-from keras_randproj.layers.eugen_estimator import unbiased_head
+from keras_randproj.layers.eugen.estimator import unbiased_head
 from keras_randproj.matrices import derive_seed
 from keras_randproj.matrices import get
 

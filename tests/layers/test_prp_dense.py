@@ -30,7 +30,9 @@ def expected(layer, x, values, activation=None):
     y = np.asarray(x, "float64")
     for k in range(layer.depth):
         seed = oracle.derived_seed(SEED, k) if layer.depth > 1 else SEED
-        p = oracle.matrix(layer.projections[k].family, seed, dims[k : k + 2])
+        p = oracle.matrix(
+            layer.projections[k].family.name, seed, dims[k : k + 2]
+        )
         y = (y * values[f"alpha_{k}" if k else "alpha"]) @ p
     y = y * values["scale"]
     if layer.use_bias:
@@ -238,9 +240,7 @@ def test_one_projection_in_two_layers(rng):
         ops.convert_to_numpy(first(x)), ops.convert_to_numpy(second(x))
     )
     assert second.projection.held is first.projection.held
-    with pytest.raises(
-        ValueError, match="9 x 6 and needs one of 8 x 6"
-    ):
+    with pytest.raises(ValueError, match="9 x 6 and needs one of 8 x 6"):
         PRPDense(6, projection=shared).build((None, 8))
 
 

@@ -39,10 +39,7 @@ Y = np.random.default_rng(9).normal(size=(16, 5)).astype("float32")
             {
                 "alpha_regularizer": "l2",
                 "scale_constraint": "non_neg",
-                "projection": {
-                    "class_name": "keras_randproj>SparseTernary",
-                    "config": {"density": 0.1},
-                },
+                "projection": {"name": "sparse_ternary", "density": 0.1},
             },
             3,
             1,
@@ -135,7 +132,7 @@ def test_a_subclassed_model_built_inside_fit(options, jit_compile):
     for layer, seed in ((model.first, 1), (model.second, 2)):
         if layer.depth == 1:
             p = oracle.matrix(
-                layer.projection.family, seed, layer.projection.matrix_shape
+                layer.projection.family.name, seed, layer.projection.held.shape
             )
             np.testing.assert_allclose(
                 layer.projection.materialize(), p, atol=1e-5

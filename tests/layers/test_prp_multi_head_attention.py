@@ -290,7 +290,7 @@ def test_options_reach_every_projection():
         config = dense.get_config()
         for name in ("depth", "residual_rank", "storage", "lr_multiplier"):
             assert config[name] == options[name]
-        assert [p.family for p in dense.projections] == ["rademacher"] * 2
+        assert [p.family.name for p in dense.projections] == ["rademacher"] * 2
         assert np.all(numpy_of(dense.alpha) == 0)
         assert dense.scale_regularizer is not None
 

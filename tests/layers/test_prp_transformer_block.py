@@ -86,7 +86,7 @@ def test_options_reach_the_parts(x):
         feed_forward_options={"residual_rank": 3},
     )
     layer(x)
-    assert layer.attention.query.projection.family == "hadamard"
+    assert layer.attention.query.projection.family.name == "hadamard"
     assert layer.attention.query.depth == 2
     assert layer.feed_forward.output_layer.residual_rank == 3
 

@@ -8,9 +8,9 @@ from keras import ops
 
 from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import convert
+from keras_randproj.layers.attention.parts import attention_parts
 from keras_randproj.transfer import to_eugen
 from keras_randproj.transfer import to_prp
-from keras_randproj.transfer.attention import attention_parts
 from keras_randproj.transfer.convert import conversion
 
 MULTI_HEAD = keras.layers.MultiHeadAttention

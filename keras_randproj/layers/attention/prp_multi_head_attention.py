@@ -16,6 +16,7 @@ from keras_randproj.layers.prp_dense import PRPDense
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
 from keras_randproj.matrices import derive_seed
+from keras_randproj.projections import family_of
 
 # Part of the matrix contract: role k has the k-th derived seed.
 ROLES = ("query", "key", "value", "attention_output", "gate")
@@ -180,7 +181,7 @@ class PRPMultiHeadAttention(ProjectedAttention):
             seed=seed,
             **kwargs,
         )
-        self.family = matrices.get(projection)
+        self.family = family_of(projection)
         self.projection_seed = resolve_seed(projection_seed)
         self.depth = depth
         self.residual_rank = residual_rank

@@ -19,6 +19,7 @@ from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.layers.prp_dense import PRPDense
 from keras_randproj.layers.read_weights import read_weights
 from keras_randproj.matrices import derive_seed
+from keras_randproj.projections import family_of
 from keras_randproj.projections.seeded_initializer import SeededInitializer
 
 MODES = ("frozen", "modulated", "trained")
@@ -58,7 +59,7 @@ class EUGenFactor(WholeLayer):
     ):
         super().__init__(**kwargs)
         self.units = positive_integer("units", units)
-        self.family = matrices.get(projection)
+        self.family = family_of(projection)
         self.mode = one_of("mode", mode, MODES)
         self.lr_multiplier = lr_multiplier
         self.seed = resolve_seed(seed)

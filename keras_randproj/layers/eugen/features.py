@@ -19,6 +19,7 @@ from keras_randproj.layers.eugen.factor import matrix
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
 from keras_randproj.matrices import derive_seed
+from keras_randproj.projections import family_of
 
 # Keeps the gradient of a norm finite at zero.
 SMALLEST_SQUARE = 1e-12
@@ -93,7 +94,7 @@ class EUGenFeatures(WholeLayer):
         self.order = positive_integer("order", order)
         self.feature_activation = activations.get(feature_activation)
         self.norm_feature = bool(norm_feature)
-        self.family = matrices.get(projection)
+        self.family = family_of(projection)
         self.trainable_projection = bool(trainable_projection)
         self.modulation = bool(modulation)
         if self.modulation and self.trainable_projection:
