@@ -55,7 +55,9 @@ def convert(model, rules, data=None, verbose=1, **options):
     """A new model of the same kind with chosen dense layers replaced.
 
     The model itself is left as it is. Layers keep their names, all others
-    their weights; the optimizer's state is not copied. With `data`, every
+    their weights; the optimizer's state is not copied. What is frozen stays
+    frozen, and a layer is as trainable as the one that it replaces: thaw it
+    (`layer.trainable = True`) to train it. With `data`, every
     `EUGenDense` is then distilled from the layer it replaces (see `distill`),
     and without it starts as its rule says.
 
