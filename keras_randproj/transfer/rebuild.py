@@ -113,6 +113,9 @@ class Rebuilder:
             return
         places = zip(references(old_owner), references(new_owner), strict=True)
         for (_, _, old), (container, key, new) in list(places):
+            if isinstance(container, tuple):
+                self._replace_in_tuple(old, new)
+                continue
             if id(old) in self.made:
                 replace(new_owner, container, key, self._visit(old))
                 continue
@@ -127,6 +130,14 @@ class Rebuilder:
             self._stands_for(chosen, old)
             self.made[id(old)] = (old, chosen)
             replace(new_owner, container, key, chosen)
+
+    def _replace_in_tuple(self, old, new):
+        if self.choose(old) is not None:
+            self.skip(
+                old, "it is held in a tuple, which cannot change: use a list"
+            )
+            return
+        self._replace_inside(old, new)
 
 
 def new_inputs(model):
@@ -195,7 +206,7 @@ def _references(container, key, value):
         return [(container, key, value)]
     if isinstance(value, dict):
         items = list(value.items())
-    elif isinstance(value, list):
+    elif isinstance(value, (list, tuple)):
         items = list(enumerate(value))
     else:
         return []
