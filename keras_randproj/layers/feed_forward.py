@@ -9,6 +9,7 @@ from keras_randproj import config as settings
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
+from keras_randproj.distribution import matrices
 from keras_randproj.layers.dense_holder import DenseHolder
 from keras_randproj.layers.eugen_dense import EUGenDense
 from keras_randproj.layers.prp_dense import PRPDense
@@ -97,6 +98,10 @@ class FeedForward(DenseHolder):
             self.output_layer = self._eugen(width)
             self.output_layer.build(input_shape)
             return
+        for role in ("intermediate", "gate"):
+            matrices.by_columns(self, f"{role}/kernel")
+        for matrix in ("kernel", "projection/matrix"):
+            matrices.by_rows(self, f"output/{matrix}")
         inner = (*input_shape[:-1], self.intermediate_dim)
         first = None if self.gated else self.activation
         self.intermediate = self._layer(
