@@ -10,6 +10,7 @@ from keras import regularizers
 from keras_randproj import config as settings
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
+from keras_randproj.distribution import matrices
 from keras_randproj.layers.dense_holder import DenseHolder
 from keras_randproj.layers.eugen_estimator import unbiased_head
 from keras_randproj.layers.eugen_features import EUGenFeatures
@@ -249,6 +250,7 @@ class EUGenDense(DenseHolder):
         self.features.build(input_shape)
         width = self.features.order * self.features.num_features
         settings.check_elements((width, self.units), f"Layer '{self.name}'")
+        matrices.by_rows(self, f"{self.head.name}/kernel")
         self.head.build((None, width))
         self.input_spec = self.features.input_spec
 

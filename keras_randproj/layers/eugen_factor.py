@@ -13,6 +13,7 @@ from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
+from keras_randproj.distribution import matrices
 from keras_randproj.layers.prp_dense import PRPDense
 from keras_randproj.projections.seeded_initializer import SeededInitializer
 from keras_randproj.random import derive_seed
@@ -67,6 +68,7 @@ class EUGenFactor(keras.layers.Layer):
         input_dim = last_dimension(self, input_shape)
         settings.check_elements((input_dim, self.units), f"Layer '{self.name}'")
         if self.mode == "trained":
+            matrices.by_columns(self, "kernel")
             start = matrix(self.template, self.seed, input_dim, self.units)
             self.kernel = self.add_weight(
                 (input_dim, self.units),

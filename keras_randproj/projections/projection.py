@@ -14,6 +14,7 @@ from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.arguments import seed_integer
+from keras_randproj.distribution import matrices
 from keras_randproj.projections.record import Record
 from keras_randproj.stores import check_sizes
 
@@ -136,6 +137,7 @@ class Projection(keras.layers.Layer):
             )
         self.input_dim = last_dimension(self, input_shape)
         settings.check_elements(self.matrix_shape, f"Layer '{self.name}'")
+        matrices.by_columns(self, "matrix")
         self.build_weights()
         self.input_spec = keras.layers.InputSpec(
             min_ndim=2, axes={-1: self.input_dim}
