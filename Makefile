@@ -14,6 +14,14 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 .PHONY: demo test test-distributed test-exports test-hardening lint benchmarks \
 	docs docs-serve tutorials-fast clean
 
+# Stops make before it installs anything for a backend that there is not.
+known = $(if $(strip \
+	$(filter-out torch jax tensorflow,$(or $($(1)),none)) $(2)),$(error \
+	$(1) must be torch, jax or tensorflow. Received: $(1)=$($(1))))
+GOALS := $(or $(MAKECMDGOALS),demo)
+$(if $(filter demo,$(GOALS)),$(call known,BACKEND,$(word 2,$(BACKEND))))
+$(if $(filter test test-% tutorials-fast,$(GOALS)),$(call known,BACKENDS))
+
 demo: $(VENV)/.demo-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(BIN)/keras-randproj demo $(ARGS)
 

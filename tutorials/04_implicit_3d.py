@@ -298,6 +298,7 @@ def variants(data, test):
     models = {}
     kinds = {"Dense": dense, "EUGen": eugen, "low rank": low_rank}
     for name, hidden in list(kinds.items())[:FEW]:
+        print("training", name, flush=True)
         keras.utils.set_random_seed(0)
         models[name] = field(hidden)
         seconds = train(models[name], data)
@@ -309,6 +310,7 @@ def variants(data, test):
         yield name, *measured(student, seconds, test)
         if tutorial.FAST:
             return
+        print("training", name, "further", flush=True)
         seconds += train(student, data, -(-EPOCHS // 4), 1e-3)
         yield f"{name}, trained on", *measured(student, seconds, test)
 
@@ -399,8 +401,8 @@ def main():
         side=SIDE,
         samples=SAMPLES,
     )
-    if results.rows:
-        return print("There are results; delete the file to start over.")
+    if results.rows:  # Its pictures need all models of one run.
+        return
     data, test = views(VIEWS, seed=0), views(4, seed=1)
 
     def shown(pixels):
@@ -414,6 +416,7 @@ def main():
 
     images = {"the photograph": photograph()[1].reshape(64, 64)}
     for kind in ("EUGen", "PRP hadamard, depth 3", "Dense")[:FEW]:
+        print("training", kind, "on an image", flush=True)
         row, images[kind] = fit_image(kind)
         results.row(lambda r=row: r, question="image", model=kind)
     draw(images, 4, "04_image.png")

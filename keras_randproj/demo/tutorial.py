@@ -32,8 +32,8 @@ def picture(name):
 class Results:
     """The rows of a results file, written as they come.
 
-    A row that is there already is not made again, so that a long run can be
-    stopped and continued; delete the file to start over.
+    A row that is there already is shown and not computed again, so that a
+    long run can be stopped and continued; delete the file to start over.
 
     Args:
         name: Name of the file, without its ending.
@@ -51,9 +51,17 @@ class Results:
             self.rows = found["rows"]
             # Rows may come from several backends, each with its version.
             self.versions = {**found["versions"], **self.versions}
+            print(
+                f"{self.path} holds {len(self.rows)} rows, which are not "
+                "computed again. Delete the file to start over."
+            )
+            for row in self.rows:
+                print("found", json.dumps(row), flush=True)
 
     def row(self, make, **key):
         """The row of this key, from the file or from `make()`.
+
+        What is computed is told before, as it may take minutes, and after.
 
         Args:
             make: Function without arguments that returns a dict of numbers.
@@ -65,8 +73,9 @@ class Results:
         for row in self.rows:
             if all(row.get(k) == v for k, v in key.items()):
                 return row
+        print("computing", json.dumps(key), flush=True)
         row = {**key, **make()}
-        print(json.dumps(row), flush=True)
+        print("computed", json.dumps(row), flush=True)
         self.rows.append(row)
         document = {
             "versions": self.versions,

@@ -1,24 +1,8 @@
 """Which matrices `keras.distribution.ModelParallel` spreads, and how."""
 
-import re
-
 import keras
 
-FAMILIES = "gaussian|rademacher|sparse_ternary|orthogonal"
-# Each second matrix of a pair takes features that the first one spread, so
-# that only its outputs are summed over the devices.
-SECOND = "attention_output|feed_forward/output"
-ROWS = (
-    rf"(?:{SECOND})/projection/matrix",
-    rf"(?:{SECOND}|eugen_head)/kernel",
-)
-COLUMNS = (
-    r"(?<!attention_output/)(?<!feed_forward/output/)projection/matrix",
-    r"projection_\d+/matrix",
-    rf"(?:{FAMILIES})(?:_\d+)?/matrix",
-    r"factor_\d+/kernel",
-    r"(?:query|key|value|intermediate|gate)/kernel",
-)
+from keras_randproj import divided
 
 
 def layout_map(device_mesh, model_axis="model", replicated=()):
@@ -31,6 +15,10 @@ def layout_map(device_mesh, model_axis="model", replicated=()):
     Hadamard, the words of `storage="packed"` and the seed of
     `storage="seed"`, with which each device computes the whole product.
 
+    Layers are known by what they are, whatever they are called: other layers
+    are left to you. Keys that you add count before what is said here, also
+    for these layers.
+
     Args:
         device_mesh: `keras.distribution.DeviceMesh`.
         model_axis: String, the axis of the mesh that matrices are divided
@@ -39,7 +27,9 @@ def layout_map(device_mesh, model_axis="model", replicated=()):
             such as a head of 10 classes.
 
     Returns:
-        `keras.distribution.LayoutMap`. Add keys for other layers to it.
+        `keras.distribution.LayoutMap`, without keys: it knows these layers
+        when they are built. As in any such map, equal paths have equal
+        layouts, also those of two models.
 
     Raises:
         ValueError: If the mesh has no such axis.
@@ -48,6 +38,7 @@ def layout_map(device_mesh, model_axis="model", replicated=()):
 
     >>> devices = keras.distribution.DeviceMesh((1, 8), ("batch", "model"))
     >>> layouts = layout_map(devices, replicated=("head",))
+    >>> layouts[".*my_dense/kernel"] = (None, "model")
     >>> keras.distribution.set_distribution(
     ...     keras.distribution.ModelParallel(layout_map=layouts)
     ... )
@@ -63,15 +54,22 @@ def layout_map(device_mesh, model_axis="model", replicated=()):
             "`replicated` must be a list or tuple of names. "
             f"Received: replicated={replicated!r}"
         )
-    names = "|".join(re.escape(name) for name in replicated)
-    start = r"(?:.*/)?"
-    if names:
-        start = rf"(?!{start}(?:{names})/){start}"
-    layouts = keras.distribution.LayoutMap(device_mesh)
-    for patterns, axes in (
-        (COLUMNS, (None, model_axis)),
-        (ROWS, (model_axis, None)),
-    ):
-        for pattern in patterns:
-            layouts[start + pattern] = axes
-    return layouts
+    return _LayoutMap(device_mesh, model_axis, replicated)
+
+
+class _LayoutMap(keras.distribution.LayoutMap):
+    """The keys of a user, and the matrices of our layers behind them."""
+
+    def __init__(self, device_mesh, model_axis, replicated):
+        super().__init__(device_mesh)
+        self.model_axis = model_axis
+        self.replicated = tuple(f"/{name}/" for name in replicated)
+
+    def __getitem__(self, key):
+        found = super().__getitem__(key)
+        if found is not None or any(n in f"/{key}" for n in self.replicated):
+            return found
+        axes = divided.axes(key, self.model_axis)
+        if axes is None:
+            return None
+        return keras.distribution.TensorLayout(axes, self.device_mesh)

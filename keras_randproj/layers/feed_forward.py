@@ -6,6 +6,7 @@ import keras
 from keras import activations
 
 from keras_randproj import config as settings
+from keras_randproj import divided
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
@@ -97,6 +98,10 @@ class FeedForward(DenseHolder):
             self.output_layer = self._eugen(width)
             self.output_layer.build(input_shape)
             return
+        for role in ("intermediate", "gate"):
+            divided.by_columns(self, f"{role}/kernel")
+        for matrix in ("kernel", "projection/matrix"):
+            divided.by_rows(self, f"output/{matrix}")
         inner = (*input_shape[:-1], self.intermediate_dim)
         first = None if self.gated else self.activation
         self.intermediate = self._layer(

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_randproj import divided
 from keras_randproj import kernels
 from keras_randproj import matrices
 from keras_randproj.arguments import last_dimension
@@ -123,6 +124,7 @@ class Projection(WholeLayer):
                 f"columns and needs one with {cols}. "
                 f"Received: input_shape={tuple(input_shape)}"
             )
+        divided.by_columns(self, "matrix")
         self.held.build(self, rows)
         self.input_dim = input_dim
         self.input_spec = keras.layers.InputSpec(

@@ -16,7 +16,10 @@ class LearningRateRangeTest(keras.callbacks.Callback):
     Each batch is trained with a rate a constant factor above the one before.
     The sweep stops the training when it is complete or the loss diverges.
     Then weights, optimizer state and learning rate are what they were before:
-    the run leaves no trace in the model.
+    the run leaves no trace in the model. The optimizer may be wrapped, as
+    `compile` does under `mixed_float16`: the scale of the loss comes back too.
+    With `gradient_accumulation_steps`, the batches that only add up their
+    gradients count as steps of the sweep.
 
     Vectors around a random matrix want other rates than a dense kernel, so
     run this whenever one replaces the other.
@@ -34,8 +37,9 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     Raises:
         ValueError: If an argument is not as above; in `fit`, if the
-            optimizer's learning rate is a schedule, or `fit` is known to
-            offer too few batches.
+            optimizer's learning rate is a schedule or a function, if it has
+            several (`keras.optimizers.MultiOptimizer`), or if `fit` is known
+            to offer too few batches.
 
     Reference:
         Smith, "Cyclical Learning Rates for Training Neural Networks", 2017,
@@ -85,13 +89,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._start_over()
         optimizer = self.model.optimizer
-        rate = optimizer.get_config()["learning_rate"]
-        if not isinstance(rate, numbers.Real):
-            raise ValueError(
-                "`LearningRateRangeTest` sets the learning rate itself: "
-                "compile the model with a number, and put the schedule back "
-                f"afterwards. Received: learning_rate={rate}"
-            )
+        _check_rate(optimizer)
         offered = self.params.get("steps")
         if offered is not None:
             offered *= self.params["epochs"]
@@ -196,6 +194,27 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         if path is not None:
             figure.savefig(path, dpi=120)
         return figure
+
+
+def _check_rate(optimizer):
+    """Refuses an optimizer whose learning rate cannot be set."""
+    # A wrapper such as LossScaleOptimizer gives the rate of what it wraps.
+    rate = getattr(optimizer, "learning_rate", None)
+    if isinstance(rate, keras.Variable):
+        return
+    owner = f"the optimizer '{optimizer.name}' ({type(optimizer).__name__})"
+    if rate is None:
+        raise ValueError(
+            "`LearningRateRangeTest` sweeps one learning rate: compile the "
+            "model with an optimizer that has one. "
+            f"Received: {owner}, which has several or none"
+        )
+    raise ValueError(
+        "`LearningRateRangeTest` sets the learning rate itself: compile the "
+        "model with a number, and put the schedule or function back "
+        f"afterwards. Received: {owner}, whose learning rate is computed and "
+        f"now is {float(rate):g}"
+    )
 
 
 def _number(name, value, above, below):

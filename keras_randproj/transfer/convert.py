@@ -55,7 +55,9 @@ def convert(model, rules, data=None, verbose=1, **options):
     """A new model of the same kind with chosen dense layers replaced.
 
     The model itself is left as it is. Layers keep their names, all others
-    their weights; the optimizer's state is not copied. With `data`, every
+    their weights; the optimizer's state is not copied. What is frozen stays
+    frozen, and a layer is as trainable as the one that it replaces: thaw it
+    (`layer.trainable = True`) to train it. With `data`, every
     `EUGenDense` is then distilled from the layer it replaces (see `distill`),
     and without it starts as its rule says.
 
@@ -70,7 +72,9 @@ def convert(model, rules, data=None, verbose=1, **options):
             paths (`"*/feedforward_*"`), a layer class, or a function of a
             layer. Right, by what: `to_eugen(...)`, `to_prp(...)` (which also
             takes `keras.layers.MultiHeadAttention`), or a function from a
-            Dense layer to a layer, or to `None`. The first that fits counts.
+            Dense layer to a layer, or to `None`. The first that fits counts,
+            and each must fit something: one that does not is misspelt, or
+            stands behind a rule that takes all its layers.
         data: `None`, or calibration data, see `distill`.
         verbose: 0 for silence, 1 to print what was replaced and skipped.
         **options: Further arguments of `distill`, with `data`.
@@ -79,8 +83,8 @@ def convert(model, rules, data=None, verbose=1, **options):
         The new model.
 
     Raises:
-        ValueError: If the model is not built, a rule is malformed, no layer
-            fits the rules, or a layer cannot be copied.
+        ValueError: If the model is not built, a rule is malformed or fits no
+            layer, no layer can be replaced, or a layer cannot be copied.
 
     Example:
 
@@ -129,6 +133,8 @@ def conversion(model, rules, verbose=1):
         return found[id(layer)][1]
 
     done.model = Rebuilder(choose, done.skip).rebuild(model)
+    layers = [layer for layer, _ in found.values() if _can_be_dense(layer)]
+    rules.check_used(model, [layer.path or layer.name for layer in layers])
     skipped = {path for path, _ in done.skipped}
     done.replaced = [r for r in done.replaced if r.path not in skipped]
     if verbose:
@@ -140,11 +146,12 @@ def conversion(model, rules, verbose=1):
 
 
 def _replacement(layer, rules, done):
-    maker = rules.find(layer)
-    if maker is None or isinstance(layer, (keras.Model, EUGenHead)):
+    rule = rules.find(layer)
+    if rule is None or isinstance(layer, (keras.Model, EUGenHead)):
         return None
     if is_attention(layer):
-        return _attention_replacement(layer, maker, done)
+        return _attention_replacement(layer, rules, rule, done)
+    maker = rules.take(rule)
     try:
         dense, adapt = dense_view(layer)
     except Unsuitable as reason:
@@ -164,10 +171,16 @@ def _replacement(layer, rules, done):
     return adapt(new)
 
 
-def _attention_replacement(layer, maker, done):
+def _can_be_dense(layer):
+    dense = isinstance(layer, (keras.layers.Dense, keras.layers.EinsumDense))
+    return is_attention(layer) or (dense and not isinstance(layer, EUGenHead))
+
+
+def _attention_replacement(layer, rules, rule, done):
     """Attention as a whole; a maker of dense layers goes inside instead."""
-    if not getattr(maker, "takes_attention", False):
+    if not getattr(rules.pairs[rule][1], "takes_attention", False):
         return None
+    maker = rules.take(rule)
     try:
         new = maker(layer)
     except (Unsuitable, ValueError) as reason:

@@ -293,12 +293,18 @@ class _Trainer(keras.Model):
 
 
 def _fine_tune(eugen, x, y, epochs, learning_rate):
+    trainable = eugen.trainable
     trainer = _Trainer(eugen)
+    # A frozen layer is one not to be trained later.
+    if not trainable:
+        eugen.trainable = True
     trainer.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=keras.losses.Huber(),
     )
     trainer.fit(x, y, epochs=epochs, batch_size=128, verbose=0)
+    if not trainable:
+        eugen.trainable = False
 
 
 def _in_batches(layer, x, batch_size):

@@ -15,7 +15,8 @@ class Rebuilder:
 
     Models that are graphs of layers (Sequential, Functional) are rebuilt from
     their layers; layers and models that hold others in attributes are copied
-    from their config and have those attributes replaced.
+    from their config and have those attributes replaced. Each copy and each
+    replacement is as trainable as what it stands for, layers and weights.
 
     Args:
         choose: Function from a layer to its replacement, or to `None`.
@@ -28,11 +29,42 @@ class Rebuilder:
         self.skip = skip
         self.made = {}
         self.owners = []
+        # What is new, and whether it is to be trainable.
+        self.layer_flags = []
+        self.weight_flags = []
 
     def rebuild(self, model):
         """A copy of a model with the replacements in it."""
         new = self._visit(model)
+        self._set_flags()
         _keras.list_parameters_again(self.owners)
+        return new
+
+    def _set_flags(self):
+        # A layer hands its flag down to all that it holds, so those that hold
+        # most come first.
+        def size(flag):
+            return len(_keras.layers_in(flag[0]))
+
+        for layer, trainable in sorted(
+            self.layer_flags, key=size, reverse=True
+        ):
+            layer.trainable = trainable
+        for weight, trainable in self.weight_flags:
+            weight.trainable = trainable
+
+    def _stands_for(self, new, old):
+        self.layer_flags.append((new, old.trainable))
+        return new
+
+    def _copy(self, layer):
+        new = copy_layer(layer)
+        for ours, theirs in zip(
+            _keras.layers_in(new), _keras.layers_in(layer), strict=True
+        ):
+            self._stands_for(ours, theirs)
+        for ours, theirs in zip(new.weights, layer.weights, strict=True):
+            self.weight_flags.append((ours, theirs.trainable))
         return new
 
     def _visit(self, layer):
@@ -46,13 +78,13 @@ class Rebuilder:
             return type(layer).from_config(layer.get_config())
         new = self.choose(layer)
         if new is not None:
-            return new
+            return self._stands_for(new, layer)
         if is_graph(layer):
             return self._graph(layer)
         if isinstance(layer, keras.layers.Lambda):
             self.skip(layer, "a Lambda cannot be copied; both models share it")
-            return layer
-        new = copy_layer(layer)
+            return self._stands_for(layer, layer)
+        new = self._copy(layer)
         self._replace_inside(layer, new)
         return new
 
@@ -62,8 +94,7 @@ class Rebuilder:
             input_tensors=new_inputs(model),
             clone_function=self._visit,
         )
-        new.trainable = model.trainable
-        return new
+        return self._stands_for(new, model)
 
     def _replace_inside(self, old_owner, new_owner):
         self.owners.append(new_owner)
@@ -82,6 +113,9 @@ class Rebuilder:
             return
         places = zip(references(old_owner), references(new_owner), strict=True)
         for (_, _, old), (container, key, new) in list(places):
+            if isinstance(container, tuple):
+                self._replace_in_tuple(old, new)
+                continue
             if id(old) in self.made:
                 replace(new_owner, container, key, self._visit(old))
                 continue
@@ -93,8 +127,17 @@ class Rebuilder:
                     self.skip(old, "a Lambda is left as it is")
                 self._replace_inside(old, new)
                 continue
+            self._stands_for(chosen, old)
             self.made[id(old)] = (old, chosen)
             replace(new_owner, container, key, chosen)
+
+    def _replace_in_tuple(self, old, new):
+        if self.choose(old) is not None:
+            self.skip(
+                old, "it is held in a tuple, which cannot change: use a list"
+            )
+            return
+        self._replace_inside(old, new)
 
 
 def new_inputs(model):
@@ -163,7 +206,7 @@ def _references(container, key, value):
         return [(container, key, value)]
     if isinstance(value, dict):
         items = list(value.items())
-    elif isinstance(value, list):
+    elif isinstance(value, (list, tuple)):
         items = list(enumerate(value))
     else:
         return []

@@ -82,6 +82,9 @@ class Rules:
             (`"*/feedforward_*"`, matched against path and name), a layer
             class, or a function of a layer. A maker is a function from a
             Dense layer to its replacement (`None` to leave it).
+
+    Raises:
+        ValueError: If a rule is not as above.
     """
 
     def __init__(self, rules):
@@ -105,13 +108,39 @@ class Rules:
                     f"Received: {maker!r}"
                 )
         self.pairs = pairs
+        self.unused = set(range(len(pairs)))
 
     def find(self, layer):
-        """The maker for a layer, or `None`."""
-        for selector, maker in self.pairs:
+        """The index of the first rule that fits a layer, or `None`."""
+        for k, (selector, _) in enumerate(self.pairs):
             if _selects(selector, layer):
-                return maker
+                return k
         return None
+
+    def take(self, k):
+        """The maker of a rule, which is used from now on."""
+        self.unused.discard(k)
+        return self.pairs[k][1]
+
+    def check_used(self, model, paths):
+        """Refuses rules that were never used: they are misspelt, or shadowed.
+
+        Args:
+            model: The model that was converted.
+            paths: Paths of the layers that could have been replaced.
+
+        Raises:
+            ValueError: If there are any.
+        """
+        if not self.unused:
+            return
+        selectors = [repr(self.pairs[k][0]) for k in sorted(self.unused)]
+        shown = ", ".join(paths[:20]) + (", ..." if len(paths) > 20 else "")
+        raise ValueError(
+            "Each rule must fit a Dense, EinsumDense or attention layer that "
+            "no earlier rule takes. Received rules that fit none of "
+            f"'{model.name}': {', '.join(selectors)}. Its layers: {shown}"
+        )
 
 
 def _selects(selector, layer):

@@ -25,6 +25,38 @@ def test_rows_are_written_and_not_made_twice(tmp_path, monkeypatch):
     assert [row["seed"] for row in written["rows"]] == [0, 1]
 
 
+def test_a_script_says_what_it_found_and_what_it_does(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tutorial, "FAST", False)
+    results = tutorial.Results("name")
+    assert capsys.readouterr().out == ""
+    said = []
+
+    def make():
+        said.append(capsys.readouterr().out)
+        return {"value": 1.5}
+
+    results.row(make, model="a")
+    # Before it starts, and when it is done.
+    assert said == ['computing {"model": "a"}\n']
+    done = capsys.readouterr().out
+    assert done == 'computed {"model": "a", "value": 1.5}\n'
+
+    again = tutorial.Results("name")
+    first, second = capsys.readouterr().out.splitlines()
+    path = "tutorials/results/name.json"
+    assert first.startswith(f"{path} holds 1 rows")
+    assert "Delete the file to start over" in first
+    assert second == 'found {"model": "a", "value": 1.5}'
+    again.row(make, model="a")
+    assert capsys.readouterr().out == ""
+    (tmp_path / path).unlink()
+    assert tutorial.Results("name").rows == []
+    assert capsys.readouterr().out == ""
+
+
 def test_fast_runs_leave_the_committed_results_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tutorial, "FAST", True)

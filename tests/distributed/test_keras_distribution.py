@@ -7,6 +7,7 @@ import pytest
 
 import keras_randproj
 from keras_randproj.distribution import layout_map
+from keras_randproj.layers.eugen_features import EUGenFeatures
 
 if keras.backend.backend() != "jax":
     pytest.skip("keras.distribution is for JAX", allow_module_level=True)
@@ -198,10 +199,159 @@ def test_every_matrix_has_a_layout_and_vectors_have_none():
         if weight.path.endswith("/head/kernel"):
             matrix = False
         assert (layout is not None) == matrix, weight.path
-    second = "prp_transformer_block/attention/attention_output/projection"
-    assert layouts[f"{second}/matrix"].axes == ("model", None)
-    assert layouts["a/query/projection/matrix"].axes == (None, "model")
-    assert layout_map(mesh, replicated=["a"])["a/projection/matrix"] is None
+    block = model.layers[0]
+    first = block.attention.query.projection.matrix.path
+    second = block.attention.attention_output.projection.matrix.path
+    assert layouts[first].axes == (None, "model")
+    assert layouts[second].axes == ("model", None)
+    assert layout_map(mesh, replicated=["query"])[first] is None
+    assert layout_map(mesh, replicated=["query"])[second] is not None
+
+
+def parts_of(weight):
+    """How many parts each side of a weight is in."""
+    part = weight.value.addressable_shards[0].data
+    return tuple(
+        whole // size
+        for whole, size in zip(weight.shape, part.shape, strict=True)
+    )
+
+
+def named_like_ours():
+    """Keras's layers under the names that our layers give their parts."""
+    x = keras.Input((6, 12))
+    y = keras.layers.MultiHeadAttention(3, 5, name="attention")(x, x)
+    for name in (
+        "query",
+        "key",
+        "gate",
+        "intermediate",
+        "output",
+        "attention_output",
+        "eugen_head",
+        "factor_0",
+        "gaussian",
+    ):
+        y = keras.layers.Dense(7, name=name)(y)
+
+    @keras.saving.register_keras_serializable("tests")
+    class Matrix(keras.layers.Layer):
+        def build(self, input_shape):
+            self.matrix = self.add_weight((3, 3), name="matrix")
+
+        def call(self, inputs):
+            return inputs
+
+    return keras.Model(x, Matrix(name="projection")(y))
+
+
+def test_layers_of_others_are_left_alone():
+    mesh = keras.distribution.DeviceMesh((1, 8), ("batch", "model"))
+    layouts = layout_map(mesh)
+    keras.distribution.set_distribution(
+        keras.distribution.ModelParallel(layout_map=layouts)
+    )
+    model = named_like_ours()
+    assert len(model.weights) > 20
+    for weight in model.weights:
+        assert layouts[weight.path] is None
+        assert set(parts_of(weight)) == {1}, weight.path
+
+
+def test_keys_for_layers_of_others_are_theirs_alone():
+    mesh = keras.distribution.DeviceMesh((1, 8), ("batch", "model"))
+    layouts = layout_map(mesh)
+    layouts[".*query/kernel"] = (None, "model", None)
+    keras.distribution.set_distribution(
+        keras.distribution.ModelParallel(layout_map=layouts)
+    )
+    x = keras.Input((6, 16))
+    y = keras.layers.MultiHeadAttention(8, 4)(x, x)
+    y = keras_randproj.PRPMultiHeadAttention(8, 4, name="ours")(y, y)
+    model = keras.Model(x, y)
+    theirs, ours = model.layers[1:]
+    assert parts_of(theirs._query_dense.kernel) == (1, 8, 1)
+    assert parts_of(theirs._key_dense.kernel) == (1, 1, 1)
+    assert parts_of(ours.query.projection.matrix) == (1, 8)
+    assert parts_of(ours.attention_output.projection.matrix) == (8, 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "axes", "parts"),
+    [
+        (".*matrix", ("model", None), (8, 1)),
+        ("mine/projection/matrix", (None, None), (1, 1)),
+        (".*alpha", ("model",), (1, 8)),
+    ],
+)
+def test_a_key_of_the_user_counts_before_ours(key, axes, parts):
+    mesh = keras.distribution.DeviceMesh((1, 8), ("batch", "model"))
+    layouts = layout_map(mesh)
+    layouts[key] = axes
+    assert list(layouts) == [key]
+    keras.distribution.set_distribution(
+        keras.distribution.ModelParallel(layout_map=layouts)
+    )
+    layer = keras_randproj.PRPDense(16, seed=1, name="mine")
+    layer.build((None, 32))
+    assert parts_of(layer.projection.matrix) == parts
+    assert parts_of(layer.alpha) == ((8,) if "alpha" in key else (1,))
+
+
+def test_two_keys_of_the_user_still_may_not_meet():
+    mesh = keras.distribution.DeviceMesh((1, 8), ("batch", "model"))
+    layouts = layout_map(mesh)
+    layouts[".*kernel"] = (None, "model")
+    layouts["dense/.*"] = (None, "model")
+    with pytest.raises(ValueError, match="matches multiple"):
+        layouts["dense/kernel"]
+
+
+def projection(**options):
+    return keras_randproj.projections.Gaussian(64, seed=1, **options)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: projection(name="mine"),
+        lambda: projection(name="head_of_mine"),
+        lambda: keras_randproj.PRPDense(64, projection=projection(name="mine")),
+        lambda: keras_randproj.PRPDense(64, seed=1, name="attention_output"),
+        lambda: keras_randproj.PRPDense(
+            64,
+            depth=2,
+            projection=[
+                projection(name="one"),
+                keras_randproj.projections.Rademacher(64, seed=2, name="two"),
+            ],
+        ),
+        lambda: EUGenFeatures(
+            16, trainable_projection=True, norm_feature=False, name="mine"
+        ),
+        lambda: EUGenFeatures(
+            16, modulation=True, norm_feature=False, projection="gaussian"
+        ),
+    ],
+)
+def test_matrices_are_divided_whatever_they_are_called(make):
+    use((1, 8))
+    layer = make()
+    layer.build((None, 32))
+    matrices = [w for w in layer.weights if len(w.shape) == 2]
+    assert matrices
+    for weight in matrices:
+        assert parts_of(weight) == (1, 8), weight.path
+
+
+def test_blocks_are_divided_as_before_beside_a_model_of_the_same_names():
+    """Paths are those of a model that was there before."""
+    use((1, 8))
+    old = models.transformer()
+    first = [parts_of(w) for w in old.weights]
+    del old
+    assert [parts_of(w) for w in models.transformer().weights] == first
+    assert {(8, 1), (1, 8), (1, 1)} <= set(first)
 
 
 @pytest.mark.parametrize(

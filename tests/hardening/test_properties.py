@@ -144,7 +144,7 @@ def test_eugen_dense(chosen, seed, rows, units, features, order, norm):
         units,
         features,
         order=order,
-        projection=family,
+        projection=chosen,
         norm_feature=norm,
         use_bias=norm,
         seed=seed,
@@ -224,8 +224,8 @@ def test_prp_transformer_block(
         norm_first=norm_first,
         gated=gated,
         activation="relu",
-        attention_options={"projection": family},
-        feed_forward_options={"projection": family},
+        attention_options={"projection": chosen},
+        feed_forward_options={"projection": chosen},
         projection_seed=seed,
     )
     check(layer, (2, length, heads[1]), oracles.block, tolerance=1e-4)

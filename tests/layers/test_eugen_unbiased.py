@@ -12,6 +12,7 @@ from keras_randproj.layers import EUGenFeatures
 from keras_randproj.layers.eugen.estimator import unbiased_head
 from keras_randproj.matrices import derive_seed
 from keras_randproj.matrices import get
+from keras_randproj.transfer import activation_polynomials
 
 SEEDS = 4000
 INPUT_DIM = 6
@@ -166,6 +167,29 @@ def test_the_layer_is_that_estimator(family, shared):
         expected = expected + np.outer(column, np.eye(3)[unit])
     out = keras.ops.convert_to_numpy(eugen(inputs.astype("float32")))
     np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_a_large_bias_widens_the_range_that_the_polynomial_fits(activation):
+    """At zero all products are zero, and the output is f(bias)."""
+    kernel, _ = problem()
+    bias = np.array([6.0, 7.0, 8.0])
+    dense = keras.layers.Dense(3, activation=activation)
+    dense.build((None, INPUT_DIM))
+    dense.set_weights([kernel, bias])
+    eugen = EUGenDense.from_dense(dense, order=2, num_features=8, seed=1)
+    zeros = np.zeros((1, INPUT_DIM), "float32")
+    found = keras.ops.convert_to_numpy(eugen(zeros))[0]
+    # Pre-activations of inputs of unit variance have this second moment.
+    scale = np.sqrt(np.mean(np.sum(kernel**2, axis=0) + bias**2))
+    fit = activation_polynomials(activation, 2, scale=scale)
+    np.testing.assert_allclose(
+        found, polyval(bias, fit.coefficients), rtol=1e-5
+    )
+    # So it stays near the layer, where a fit around zero is far off.
+    np.testing.assert_allclose(found, bias, rtol=0.15)
+    narrow = activation_polynomials(activation, 2, scale=1.0).coefficients
+    assert np.all(polyval(bias, narrow) > 1.5 * bias)
 
 
 def test_orthogonal_features_have_less_variance():

@@ -81,16 +81,23 @@ def test_the_sweep_is_geometric_and_then_stops_training(rng):
     assert not test.diverged
 
 
-def test_losses_are_those_of_single_batches_at_the_swept_rates(rng):
+@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.3, 0.9])
+def test_losses_are_those_of_single_batches_at_the_swept_rates(
+    smoothing, wrap, rng
+):
     """Plain gradient descent on one weight, worked out by hand."""
     x = rng.normal(size=(64, 1)).astype("float32")
     y = 3 * x
     net = keras.Sequential(
         [keras.Input((1,)), keras.layers.Dense(1, use_bias=False)]
     )
-    net.compile(keras.optimizers.SGD(0.5), "mse")
+    optimizer = keras.optimizers.SGD(0.5)
+    if wrap:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    net.compile(optimizer, "mse")
     weight = float(net.get_weights()[0][0, 0])
-    test = LearningRateRangeTest(1e-3, 1e-1, steps=12, smoothing=0.5)
+    test = LearningRateRangeTest(1e-3, 1e-1, steps=12, smoothing=smoothing)
     net.fit(
         x, y, batch_size=16, epochs=3, shuffle=False, callbacks=[test],
         verbose=0,
@@ -100,8 +107,8 @@ def test_losses_are_those_of_single_batches_at_the_swept_rates(rng):
         part = x[16 * (k % 4) :][:16].astype("float64")
         loss = np.mean(((weight - 3) * part) ** 2)
         assert test.losses[k] == pytest.approx(loss, rel=1e-3)
-        mean = 0.5 * mean + 0.5 * loss
-        corrected = mean / (1 - 0.5 ** (k + 1))
+        mean = smoothing * mean + (1 - smoothing) * loss
+        corrected = mean / (1 - smoothing ** (k + 1))
         assert test.smoothed[k] == pytest.approx(corrected, rel=1e-3)
         weight -= rate * 2 * (weight - 3) * np.mean(part**2)
 
@@ -164,11 +171,140 @@ def test_plot_writes_a_picture(rng, tmp_path):
     np.testing.assert_allclose(axes.lines[0].get_ydata(), test.losses)
 
 
-def test_a_schedule_is_refused(rng):
-    schedule = keras.optimizers.schedules.CosineDecay(1e-3, 100)
-    net = model(keras.optimizers.Adam(schedule))
-    with pytest.raises(ValueError, match="schedule"):
+def accumulating():
+    return keras.optimizers.Adam(1e-3, gradient_accumulation_steps=3)
+
+
+def wrapped(make=keras.optimizers.Adam, **options):
+    def wrap():
+        inner = make(learning_rate=1e-3, **options)
+        return keras.optimizers.LossScaleOptimizer(
+            inner, initial_scale=2.0**20, dynamic_growth_steps=4
+        )
+
+    return wrap
+
+
+OPTIMIZERS = {
+    "wrapped": wrapped(),
+    "wrapped, accumulating": wrapped(gradient_accumulation_steps=2),
+    "accumulating": accumulating,
+    **{
+        kind.__name__: lambda kind=kind: kind(learning_rate=1e-3)
+        for kind in (
+            keras.optimizers.SGD,
+            keras.optimizers.RMSprop,
+            keras.optimizers.AdamW,
+            keras.optimizers.Adadelta,
+            keras.optimizers.Adagrad,
+            keras.optimizers.Adamax,
+            keras.optimizers.Adafactor,
+            keras.optimizers.Nadam,
+            keras.optimizers.Ftrl,
+            keras.optimizers.Lion,
+            keras.optimizers.Lamb,
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_every_optimizer_is_swept_and_left_as_it_was(kind, rng):
+    x, y = data(rng)
+    net = model(OPTIMIZERS[kind]())
+    net.fit(x, y, batch_size=32, epochs=1, verbose=0)
+    before = state(net)
+    test, _ = sweep(net, x, y, steps=12, max_rate=1e-2, divergence=1e6)
+    assert len(test.losses) == 12
+    for old, new in zip(before, state(net), strict=True):
+        np.testing.assert_array_equal(old, new)
+    rate = keras.ops.convert_to_numpy(net.optimizer.learning_rate)
+    assert rate == np.float32(1e-3)
+
+
+@pytest.mark.parametrize("frequency", [None, 5])
+@pytest.mark.parametrize("wrap", [False, True])
+def test_averages_of_weights_are_left_as_they_were(wrap, frequency, rng):
+    """Before any training: on JAX, Keras cannot train such a model twice."""
+    options = {"use_ema": True, "ema_overwrite_frequency": frequency}
+    make = wrapped(keras.optimizers.SGD, **options)
+    net = model(make() if wrap else make().inner_optimizer)
+    net.optimizer.build(net.trainable_variables)
+    before = state(net)
+    test, _ = sweep(net, *data(rng), steps=12, max_rate=1e-2, divergence=1e6)
+    assert len(test.losses) == 12
+    for old, new in zip(before, state(net), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("kind", ["wrapped", "accumulating", "Nadam"])
+def test_no_optimizer_remembers_the_sweep(kind, rng):
+    x, y = data(rng)
+    weights = []
+    for with_sweep in (False, True):
+        keras.utils.set_random_seed(5)
+        net = model(OPTIMIZERS[kind]())
+        net.fit(x, y, batch_size=32, shuffle=False, verbose=0)
+        if with_sweep:
+            sweep(net, x, y, steps=20)
+        net.fit(x, y, batch_size=32, epochs=2, shuffle=False, verbose=0)
+        weights.append(net.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture
+def mixed_float16():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.usefixtures("mixed_float16")
+def test_mixed_precision_is_swept(rng):
+    """`compile` wraps the optimizer itself, to scale the loss."""
+    x, y = data(rng)
+    net = model()
+    assert isinstance(net.optimizer, keras.optimizers.LossScaleOptimizer)
+    net.fit(x, y, batch_size=32, verbose=0)
+    before = state(net)
+    test, _ = sweep(net, x, y, steps=60)
+    assert test.min_rate <= test.suggestion() <= test.max_rate
+    for old, new in zip(before, state(net), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def rate_refused(optimizer, message, rng):
+    net = model(optimizer)
+    before = net.get_weights()
+    with pytest.raises(ValueError, match=message):
         sweep(net, *data(rng), steps=20)
+    for old, new in zip(before, net.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize(
+    "rate",
+    [keras.optimizers.schedules.CosineDecay(0.25, 10**9), lambda: 0.25],
+    ids=["schedule", "function"],
+)
+def test_a_rate_that_is_computed_is_refused(rate, wrap, rng):
+    optimizer = keras.optimizers.Adam(rate, name="mine")
+    if wrap:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, name="mine")
+    rate_refused(
+        optimizer, "schedule.*Received: the optimizer 'mine'.*0.25", rng
+    )
+
+
+def test_several_rates_are_refused(rng):
+    mapped = keras.optimizers.OptimizerMap(
+        keras.optimizers.SGD(0.1), {".*bias": keras.optimizers.SGD(0.2)}
+    )
+    optimizer = keras.optimizers.MultiOptimizer(mapped)
+    rate_refused(optimizer, "one learning rate.*MultiOptimizer", rng)
 
 
 def test_too_few_batches_are_refused(rng):

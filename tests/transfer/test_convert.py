@@ -257,7 +257,8 @@ def test_rules_by_type_and_first_match():
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ({"nothing": to_prp()}, "No layer of 'net' was replaced"),
+        ({"nothing": to_prp()}, "fit none of 'net': 'nothing'.*head"),
+        ({"head": lambda dense: None}, "No layer of 'net' was replaced"),
         ({3: to_prp()}, "selector"),
         ({"head": 3}, "maker"),
         ([3], "pairs"),
@@ -266,6 +267,108 @@ def test_rules_by_type_and_first_match():
 def test_bad_rules(rules, message):
     with pytest.raises(ValueError, match=message):
         convert(sequential(), rules, verbose=0)
+
+
+def attention_model():
+    inner = keras.Sequential(
+        [keras.Input((4, 6)), keras.layers.Dense(6, name="deep")], name="inner"
+    )
+    x = keras.Input((4, 6))
+    y = inner(x)
+    y = keras.layers.MultiHeadAttention(2, 3, name="attention")(y, y)
+    return keras.Model(x, keras.layers.Dense(2, name="head")(y), name="net")
+
+
+def never(layer):
+    return False
+
+
+@pytest.mark.parametrize(
+    ("rule", "shown"),
+    [
+        (("haed", to_prp()), "'haed'"),
+        ((keras.layers.GroupQueryAttention, to_prp()), "QueryAttention"),
+        ((never, to_prp()), "never"),
+        # A model is followed, and is no layer to be replaced.
+        (("inner", to_prp()), "'inner'"),
+        # Not attention itself, and no layer in it is called so.
+        (("attention", to_eugen(4)), "'attention'"),
+        # An earlier rule takes the only layer of that name.
+        (("h*", to_eugen(4)), r"'h\*'"),
+    ],
+    ids=lambda value: str(value[0]) if isinstance(value, tuple) else "",
+)
+def test_a_rule_without_effect_is_refused(rule, shown):
+    """Though another one has an effect."""
+    rules = [("head", to_prp()), rule]
+    with pytest.raises(ValueError, match=f"fit none of 'net': .*{shown}") as e:
+        convert(attention_model(), rules, verbose=0)
+    assert "inner/deep" in str(e.value)
+    assert "attention" in str(e.value)
+    convert(attention_model(), rules[:1], verbose=0)
+
+
+def test_a_rule_whose_layers_are_skipped_has_had_its_effect():
+    rules = [("head", to_prp()), ("deep", lambda dense: None)]
+    done = conversion(attention_model(), rules, verbose=0)
+    assert [path for path, _ in done.skipped] == ["inner/deep"]
+
+
+def test_the_layers_that_a_rule_could_have_named_are_listed_to_a_limit():
+    layers = [keras.layers.Dense(2, name=f"layer_{k}") for k in range(25)]
+    model = keras.Sequential([keras.Input((2,)), *layers])
+    with pytest.raises(ValueError, match=r"layer_19, \.\.\.$"):
+        convert(model, {"layr": to_prp()}, verbose=0)
+
+
+@keras.saving.register_keras_serializable("tests")
+class InTuple(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.pair = (keras.layers.Dense(3, name="left"), attention_model())
+        self.last = keras.layers.Dense(2, name="last")
+
+    def call(self, inputs):
+        return self.last(self.pair[1](inputs)) + self.pair[0](inputs)[..., :2]
+
+    def get_config(self):
+        return super().get_config()
+
+
+def test_a_layer_in_a_tuple_is_skipped_with_a_reason():
+    model = InTuple()
+    model(np.ones((2, 4, 6), "float32"))
+    rules = {"*left": to_prp(), "*last": to_prp(), "*head": to_prp()}
+    done = conversion(model, rules, verbose=0)
+    reasons = {path.split("/")[-1]: why for path, why in done.skipped}
+    assert reasons.keys() == {"left", "head"}
+    assert "tuple" in reasons["left"]
+    assert isinstance(done.model.last, PRPDense)
+    assert type(done.model.pair[0]) is keras.layers.Dense
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_a_prp_layer_has_a_bias_where_the_dense_layer_had_one(use_bias):
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(3, use_bias=use_bias, name="dense"),
+            keras.layers.Reshape((3, 1)),
+            keras.layers.EinsumDense(
+                "abc,cd->abd",
+                (None, 4),
+                bias_axes="d" if use_bias else None,
+                name="einsum",
+            ),
+        ]
+    )
+    rules = [(lambda layer: layer.name in ("dense", "einsum"), to_prp(seed=1))]
+    new = convert(model, rules, verbose=0)
+    for name in ("dense", "einsum"):
+        layer = new.get_layer(name)
+        assert isinstance(layer, PRPDense)
+        assert layer.use_bias == use_bias
+        assert len(layer.trainable_weights) == 2 + use_bias
 
 
 def test_a_model_that_is_not_built():
@@ -305,17 +408,14 @@ def test_keras_hub(name, rng):
     }
     if name == "BertBackbone":
         x["segment_ids"] = np.zeros((40, 8), "int32")
-    new = convert(
-        model,
-        {
-            "*feedforward_intermediate_dense": to_eugen(
-                32, order=1, feature_activation="relu", seed=4
-            ),
-            "pooled_dense": to_prp(),
-        },
-        data=x,
-        verbose=0,
-    )
+    rules = {
+        "*feedforward_intermediate_dense": to_eugen(
+            32, order=1, feature_activation="relu", seed=4
+        ),
+    }
+    if name == "BertBackbone":
+        rules["pooled_dense"] = to_prp()
+    new = convert(model, rules, data=x, verbose=0)
     assert type(new) is type(model)
     found = [
         layer

@@ -74,6 +74,39 @@ def test_layers_are_fitted_in_the_order_in_which_they_run(x):
     assert [r.layer for r in reports] == ["z_early", "a_late"]
 
 
+class Backwards(keras.Model):
+    """Makes its layers in another order than it runs them."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.last = keras.layers.Dense(3, "tanh", name="last")
+        self.inner = [
+            keras.layers.Dense(6, "tanh", name=f"inner_{k}") for k in range(2)
+        ]
+        self.first = keras.layers.Dense(6, "tanh", name="first")
+
+    def call(self, inputs):
+        x = self.first(inputs)
+        for layer in reversed(self.inner):
+            x = layer(x)
+        return self.last(x)
+
+    def get_config(self):
+        return super().get_config()
+
+
+def test_layers_of_a_subclassed_model_are_fitted_in_running_order(x):
+    model = Backwards()
+    wanted = numpy_of(model(x))
+    rules = [(keras.layers.Dense, to_eugen(12, seed=1))]
+    student, reports = distill(model, x, rules, verbose=0)
+    names = [report.layer.split("/")[-1] for report in reports]
+    assert names == ["first", "inner_1", "inner_0", "last"]
+    # Each on what the ones before it give when they are fitted.
+    found = numpy_of(student(x))
+    assert np.linalg.norm(found - wanted) < 0.6 * np.linalg.norm(wanted)
+
+
 def test_a_shared_layer_sees_the_rows_of_all_its_calls(x):
     a, b = keras.Input((6,)), keras.Input((6,))
     shared = keras.layers.Dense(5, "tanh", name="shared")

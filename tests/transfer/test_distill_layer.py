@@ -195,6 +195,64 @@ def test_the_low_rank_baseline(x):
     assert LowRank.of(lambda t: t, 1000) is None
 
 
+@pytest.mark.parametrize("split", [0.2, 0.0])
+@pytest.mark.parametrize("activation", ["gelu", None])
+def test_the_report_has_the_error_of_the_low_rank_baseline(
+    activation, split, x
+):
+    """On the rows that are held out, or on all where none are."""
+    teacher = make_teacher(activation, units=5)
+    eugen = EUGenDense(5, num_features=4, order=1, seed=3)
+    report = distill_layer(
+        eugen, teacher, x, ridge=0.1, validation_split=split, verbose=0
+    )
+    # Rank r has r * (6 + 5) numbers beside the bias.
+    assert report.rank == (report.parameters - 5) // 11
+    assert 0 < report.rank < 5
+    kernel = numpy_of(teacher.kernel).astype("float64")
+    left, values, right = np.linalg.svd(kernel, full_matrices=False)
+    cut = (left * values)[:, : report.rank] @ right[: report.rank]
+    z = x @ cut + numpy_of(teacher.bias)
+    if activation == "gelu":
+        z = numpy_of(keras.activations.gelu(ops.convert_to_tensor(z)))
+    judged = np.arange(500) % 5 == 4 if split else slice(None)
+    wanted = numpy_of(teacher(x))[judged]
+    error = np.linalg.norm(z[judged] - wanted) / np.linalg.norm(wanted)
+    assert error > 0.01
+    assert report.low_rank_error == pytest.approx(error, rel=1e-4)
+
+
+@pytest.mark.parametrize("epochs", [0, 3])
+def test_rows_that_are_held_out_have_no_part_in_the_fit(epochs, x):
+    """Only in its errors: they may be anything."""
+    y = numpy_of(make_teacher()(x)).copy()
+    held_out = np.arange(500) % 5 == 4
+    found = []
+    for changed in (False, True):
+        keras.utils.set_random_seed(1)
+        given, wanted = x.copy(), y.copy()
+        if changed:
+            given[held_out] *= 3
+            wanted[held_out] = 50 - wanted[held_out]
+        eugen = make_eugen(trainable_projection=True)
+        report = distill_layer(
+            eugen,
+            None,
+            (given, wanted),
+            ridge=0.1,
+            validation_split=0.2,
+            epochs=epochs,
+            verbose=0,
+        )
+        found.append((report, [numpy_of(w) for w in eugen.weights]))
+    (first, ours), (second, theirs) = found
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+    assert second.error > 2 * first.error
+    if epochs:
+        assert second.fine_tuned_error > 2 * first.fine_tuned_error
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"trainable_projection": True}, {"modulation": True}]
 )

@@ -29,6 +29,24 @@ def shape(layer, length):
     return (2, length, layer.num_key_value_heads, layer.key_dim)
 
 
+def tensors(layer, cache, index=None):
+    """A cache and an index as tensors.
+
+    Args:
+        layer: A `ProjectedAttention`.
+        cache: Tensor, array, nested list, or `None`.
+        index: Number or scalar tensor, or `None`.
+
+    Returns:
+        Pair of a tensor and an integer or integer tensor; `None` stays.
+    """
+    if isinstance(cache, (list, tuple)):
+        cache = ops.convert_to_tensor(cache, dtype=layer.compute_dtype)
+    if index is not None and not isinstance(index, int):
+        index = ops.cast(index, "int32")
+    return cache, index
+
+
 def check(layer, cache, index):
     """Raises a `ValueError` where a cache and an index do not fit a layer.
 
@@ -51,6 +69,12 @@ def check(layer, cache, index):
             "`cache` must have the shape (batch, 2, length, "
             f"{layer.num_key_value_heads}, {layer.key_dim}), for attention "
             f"over one axis. Received: cache.shape={found}"
+        )
+    position = tuple(getattr(index, "shape", ()))
+    if position:
+        raise ValueError(
+            "`cache_update_index` must be a scalar. "
+            f"Received: cache_update_index.shape={position}"
         )
     dtype = keras.backend.standardize_dtype(cache.dtype)
     if dtype != layer.compute_dtype:

@@ -86,9 +86,9 @@ class AttentionLayout:
         """A mask of pairs to `(rows or 1, heads or 1, T, S)`.
 
         Args:
-            mask: Tensor `(batch, carried, heads, query's attended axes,
-                value's attended axes)`; leading axes may be missing, in this
-                order: heads, carried, batch.
+            mask: Tensor, array or nested list `(batch, carried, heads,
+                query's attended axes, value's attended axes)`; leading axes
+                may be missing, in this order: heads, carried, batch.
             query: Tensor `(batch, ..., features)`.
             value: Tensor `(batch, ..., features)`.
 
@@ -98,6 +98,7 @@ class AttentionLayout:
         Raises:
             ValueError: If the mask's rank does not fit.
         """
+        mask = ops.cast(mask, "bool")
         pairs = 2 * len(self.axes)
         full = pairs + 2 + len(self.carried)
         if not pairs <= len(mask.shape) <= full:
@@ -106,7 +107,6 @@ class AttentionLayout:
                 f"for attention over {len(self.axes)}. "
                 f"Received: attention_mask.shape={tuple(mask.shape)}"
             )
-        mask = ops.cast(mask, "bool")
         for _ in range(full - len(mask.shape)):
             mask = ops.expand_dims(mask, -pairs - 1)
         if self.plain:

@@ -81,13 +81,14 @@ class AttentionMask:
         return whole
 
     def _positions(self, name, mask, sequence):
+        mask = ops.cast(mask, "bool")
         if len(mask.shape) != len(sequence.shape) - 1:
             raise ValueError(
                 f"`{name}` must have an axis less than its sequence. "
                 f"Received: {name}.shape={tuple(mask.shape)}, for a sequence "
                 f"of shape {tuple(sequence.shape)}"
             )
-        return self.layout.merge(ops.cast(mask, "bool"))
+        return self.layout.merge(mask)
 
     def _one_axis(self, what):
         if len(self.layout.axes) > 1:

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_randproj import config as settings
+from keras_randproj import divided
 from keras_randproj.arguments import integers
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
@@ -114,6 +115,7 @@ class ProjectedAttention(DenseHolder):
             (heads_width, math.prod(outputs)),
         ):
             settings.check_elements(shape, f"Layer '{self.name}'")
+        self._say_what_is_divided()
         self.query = self.make_projection(
             self.num_heads * self.key_dim, "query"
         )
@@ -129,6 +131,12 @@ class ProjectedAttention(DenseHolder):
             math.prod(outputs), "attention_output"
         )
         self.attention_output.build((*query_shape[:-1], heads_width))
+
+    def _say_what_is_divided(self):
+        for role in ("query", "key", "value", "gate"):
+            divided.by_columns(self, f"{role}/kernel")
+        for matrix in ("kernel", "projection/matrix"):
+            divided.by_rows(self, f"attention_output/{matrix}")
 
     def call(
         self,
@@ -151,6 +159,9 @@ class ProjectedAttention(DenseHolder):
                 "Received: return_attention_scores=True, "
                 f"flash_attention={self.flash_attention}"
             )
+        cache, cache_update_index = attention_cache.tensors(
+            self, cache, cache_update_index
+        )
         attention_cache.check(self, cache, cache_update_index)
         q = self._heads(self.query(query), self.num_heads)
         k, v, cache = self._keys_and_values(
@@ -275,6 +286,7 @@ class ProjectedAttention(DenseHolder):
         cache_update_index=None,
     ):
         key_shape = None if key is None else key.shape
+        cache, _ = attention_cache.tensors(self, cache)
         dtype = self.compute_dtype
         shape = self.compute_output_shape(query.shape, value.shape, key_shape)
         results = [keras.KerasTensor(shape, dtype=dtype)]

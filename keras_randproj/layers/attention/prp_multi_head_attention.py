@@ -99,7 +99,8 @@ class PRPMultiHeadAttention(ProjectedAttention):
         key_mask: Boolean tensor, the key's shape without features.
         attention_mask: Boolean tensor `(batch, carried axes, heads, query's
             attended axes, value's attended axes)`; of the first three,
-            leading ones may be missing from the right.
+            leading ones may be missing from the right. All masks may be
+            arrays or nested lists too, in which what is not 0 is true.
         return_attention_scores: Boolean.
         training: Boolean, whether dropout acts.
         use_causal_mask: Boolean, whether a query sees no later keys.

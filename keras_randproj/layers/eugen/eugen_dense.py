@@ -8,6 +8,7 @@ from keras import initializers
 from keras import regularizers
 
 from keras_randproj import config as settings
+from keras_randproj import divided
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.layers.dense_holder import DenseHolder
@@ -252,6 +253,7 @@ class EUGenDense(DenseHolder):
         self.features.build(input_shape)
         width = self.features.order * self.features.num_features
         settings.check_elements((width, self.units), f"Layer '{self.name}'")
+        divided.by_rows(self, f"{self.head.name}/kernel")
         self.head.build((None, width))
         self.input_spec = self.features.input_spec
 

@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_randproj import _keras
 from keras_randproj import config as settings
+from keras_randproj import divided
 from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.arguments import last_dimension
@@ -76,6 +77,7 @@ class EUGenFactor(WholeLayer):
             count_blocks(self.family, input_dim, self.units), self.described
         )
         if self.mode == "trained":
+            divided.by_columns(self, "kernel")
             start = matrix(self.family, self.seed, input_dim, self.units)
             self.kernel = self.add_weight(
                 (input_dim, self.units),
