@@ -59,6 +59,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 benchmarks: $(VENV)/.test
 	$(BIN)/python -m benchmarks --backend all $(ARGS)

@@ -17,7 +17,7 @@ class TiledFamily(Family):
     depend on the shape, so that a bigger matrix begins with the smaller one.
     """
 
-    storages = ("dense", "seed")
+    storages: tuple[str, ...] = ("dense", "seed")
     divisible = True
 
     def spec(self) -> TileSpec:

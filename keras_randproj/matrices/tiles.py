@@ -161,8 +161,8 @@ def block(
         these = left, left + part.shape[1]
 
         def fill(span, part=part, these=these):
-            found = (rows[0] + span[0], rows[0] + span[1])
-            found = codes(spec, seed, found, these, stream)
+            lines = rows[0] + span[0], rows[0] + span[1]
+            found = codes(spec, seed, lines, these, stream)
             part[slice(*span)] = np.take(values, found, mode="clip")
 
         deque(map_strips(fill, spec, part.shape), maxlen=0)

@@ -46,7 +46,7 @@ class HeldMatrix:
     """
 
     def __init__(self, family, units, seed, storage="dense"):
-        self.family = matrices.get(family)
+        self.family: Any = matrices.get(family)
         self.units = positive_integer("units", units)
         self.seed = seed_integer(seed)
         self.storage = check_storage(self.family, storage)
@@ -101,7 +101,7 @@ class HeldMatrix:
         weights, add = {}, self._initializer
         if isinstance(self.family, matrices.Hadamard):
             order, groups = order_and_groups(rows, cols)
-            shapes = {"signs": (groups, order)}
+            shapes: dict[str, Any] = {"signs": (groups, order)}
             if cols % order:
                 shapes["positions"] = (cols,)
         elif self.storage == "seed":
@@ -163,7 +163,8 @@ class HeldMatrix:
         return np.ascontiguousarray(signs.T)
 
     def _positions(self, spans, dtype):
-        return chosen_positions(self.seed, self.shape)[slice(*spans[0])]
+        chosen: Any = chosen_positions(self.seed, self.shape)
+        return chosen[slice(*spans[0])]
 
     def _key(self, spans, dtype):
         """The seed as four 16-bit limbs, lowest first."""
@@ -175,8 +176,9 @@ class HeldMatrix:
         return packing.pack(spec, self.seed, self.input_dim, *spans)
 
     def _matrix(self, spans, dtype):
+        rows, cols = spans
         return self.family.block(
-            self.seed, self.shape, *spans, dtype or "float32"
+            self.seed, self.shape, rows, cols, dtype or "float32"
         )
 
     def _crowds(self, seed):

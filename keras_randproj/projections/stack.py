@@ -40,7 +40,7 @@ class ProjectionStack:
         self.units = units
         self.storage = storage
         self.seed: Any = None
-        self.family: matrices.Family | None = None
+        self.family: Any = None
         self.projections: list[Projection] = []
         # `(start, stop)` of stages that one implementation computes.
         self.runs: list[tuple[int, int]] = []

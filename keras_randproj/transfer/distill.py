@@ -10,7 +10,7 @@ from keras import ops
 from keras_randproj.arguments import one_of
 from keras_randproj.layers import EUGenDense
 from keras_randproj.transfer import rows
-from keras_randproj.transfer.convert import conversion
+from keras_randproj.transfer.conversion import conversion
 from keras_randproj.transfer.dense_view import dense_view
 from keras_randproj.transfer.distill_layer import distill_pairs
 from keras_randproj.transfer.distillation_report import DistillationReport

@@ -11,7 +11,7 @@ from keras_randproj import PRPDense
 from keras_randproj import convert
 from keras_randproj.transfer import to_eugen
 from keras_randproj.transfer import to_prp
-from keras_randproj.transfer.convert import conversion
+from keras_randproj.transfer.conversion import conversion
 from keras_randproj.transfer.dense_view import AxesAdapter
 
 

@@ -1,5 +1,7 @@
 """The implementation in plain `keras.ops`: it defines what is correct."""
 
+from collections.abc import Callable
+
 from keras_randproj.kernels.gain import split_gain
 from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SeededTiles
@@ -10,7 +12,7 @@ from keras_randproj.kernels.reference import packed
 from keras_randproj.kernels.reference import seeded
 from keras_randproj.kernels.reference import stored
 
-PRODUCTS = {
+PRODUCTS: dict[type, Callable] = {
     StoredMatrix: stored.multiply,
     SignedHadamard: hadamard.multiply,
     SeededTiles: seeded.multiply,
