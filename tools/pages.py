@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = "notebooks"
 GITHUB = "https://github.com/"
 COPIES = {
-    "contract.md": ROOT / "keras_randproj/projections/CONTRACT.md",
+    "contract.md": ROOT / "keras_randproj/matrices/CONTRACT.md",
     "changes.md": ROOT / "CHANGELOG.md",
 }
 

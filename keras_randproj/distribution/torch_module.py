@@ -1,4 +1,4 @@
-"""A Keras model as a torch module that holds the trained numbers only."""
+"""A Keras model as a torch module that holds the trainable parameters only."""
 
 import torch
 import torch.distributed as dist
@@ -58,10 +58,10 @@ class TorchModule(torch.nn.Module):
         return outputs
 
     def update_model(self):
-        """Copies trained numbers into the model, gathered where sharded.
+        """Copies trained values into the model, gathered where sharded.
 
         Every process must call it. Not needed after `DistributedDataParallel`,
-        which trains the model's own numbers.
+        which trains the model's own variables.
         """
         for variable, value in zip(
             self.model.trainable_variables, self.trained, strict=True
