@@ -1,5 +1,6 @@
 """Whether layers of one configuration that share a matrix have one recipe."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -24,7 +25,10 @@ def check_sharing(config: Any, records: Iterable[Record]) -> list[Verdict]:
     Returns:
         List of `Verdict`, empty where nothing speaks against the file.
     """
-    there = Counter((r.family, r.shape[1], r.seed) for r in records)
+    there = Counter(
+        _key(record.family, record.options, record.shape[1], record.seed)
+        for record in records
+    )
     found = []
     for number, owners in _shared(config).items():
         recipes = {_recipe(owner) for owner in owners}
@@ -56,10 +60,14 @@ def _shared(config):
 
 
 def _recipe(config):
+    """Family, options, columns and seed of a shared matrix."""
     values = config if isinstance(config, dict) else {}
-    family, units, seed = (values.get(k) for k in ("family", "units", "seed"))
-    if isinstance(family, dict):
-        family = family.get("name")
-    return tuple(
-        v if type(v) in (int, str) else repr(v) for v in (family, units, seed)
-    )
+    family = values.get("family")
+    options = dict(family) if isinstance(family, dict) else {}
+    name = options.pop("name", family)
+    return _key(name, options, values.get("units"), values.get("seed"))
+
+
+def _key(*values):
+    """What can be compared and counted, whatever a file has there."""
+    return json.dumps(values, sort_keys=True)

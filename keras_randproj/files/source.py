@@ -149,7 +149,7 @@ def _open(path, max_bytes, stack):
     """The regular file, which no open of a pipe or device can hold up."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    file = stack.enter_context(open(descriptor, "rb"))
+    file = stack.enter_context(os.fdopen(descriptor, "rb"))
     state = os.fstat(descriptor)
     if not stat.S_ISREG(state.st_mode):
         raise ValueError(f"It is no regular file. Received: {path.name!r}")
@@ -193,11 +193,8 @@ def _from_archive(file, max_bytes, stack):
         raise ValueError(f"The archive lacks {missing}.")
     if min(member.header_offset for member in members):
         raise ValueError("The archive does not begin where the file begins.")
-    with tempfile.TemporaryFile() as text:
-        _copy(archive, CONFIG, MAX_TEXT, text)
-        config = _json(text.read())
-    weights = stack.enter_context(tempfile.TemporaryFile())
-    _copy(archive, WEIGHTS, max_bytes, weights)
+    config = _json(_copy(archive, CONFIG, MAX_TEXT, stack).read())
+    weights = _copy(archive, WEIGHTS, max_bytes, stack)
     _check_hdf5(weights)
     return Source([weights], config)
 
@@ -225,8 +222,8 @@ def _check_archive(file):
         )
 
 
-def _copy(archive, name, max_bytes, target):
-    """The contents of a member, piece by piece, and its checksum checked."""
+def _copy(archive, name, max_bytes, stack):
+    """A member in a private file, copied piece by piece and bounded."""
     info = archive.getinfo(name)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(
@@ -235,7 +232,9 @@ def _copy(archive, name, max_bytes, target):
         )
     bound = min(max_bytes, PIECE + MAX_EXPANSION * info.compress_size)
     size = 0
-    with archive.open(name) as member:
+    with ExitStack() as opened:
+        target = opened.enter_context(tempfile.TemporaryFile())
+        member = opened.enter_context(archive.open(name))
         while piece := member.read(PIECE):
             size += len(piece)
             if size > bound:
@@ -244,7 +243,9 @@ def _copy(archive, name, max_bytes, target):
                     f"is {bound} bytes."
                 )
             target.write(piece)
-    target.seek(0)
+        target.seek(0)
+        stack.push(opened.pop_all())
+        return target
 
 
 def _json(data):
