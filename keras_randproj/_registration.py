@@ -16,7 +16,7 @@ LAYERS = f"{PACKAGE}.layers"
 
 def install() -> None:
     """Imports the layers now, if Keras is there, or right after it."""
-    if "keras" in sys.modules:
+    if sys.modules.get("keras"):
         importlib.import_module(LAYERS)
     else:
         sys.meta_path.insert(0, _AfterKeras())
@@ -53,7 +53,7 @@ class _AfterKeras:
             yield
         finally:
             self._importing.depth = depth
-        if depth == 0 and self in sys.meta_path and "keras" in sys.modules:
+        if not depth and self in sys.meta_path and sys.modules.get("keras"):
             sys.meta_path.remove(self)
             importlib.import_module(LAYERS)
 

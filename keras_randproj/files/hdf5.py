@@ -132,22 +132,25 @@ def _visit(group, path, depth, state):
 
 def _names(group, path):
     """The names of a group's links, once each of them is known to be hard."""
-    names = []
+    found: list = []
 
     def note(name, link):
-        names.append(name)
-        if link.type != h5l.TYPE_HARD:
+        # An exception here would become one of h5py: the scan is ended.
+        found.append((name, link.type))
+        return True if len(found) > MAX_OBJECTS else None
+
+    group.links.iterate(note, info=True)
+    if len(found) > MAX_OBJECTS:
+        raise ValueError(_TOO_MANY)
+    for name, kind in found:
+        if kind != h5l.TYPE_HARD:
             raise ValueError(
-                "The file must not link to other places. Received: a link at "
-                f"{(path + '/' + _text(name)).lstrip('/')!r}"
+                "The file must not link to other places. Received: a link in "
+                f"{path!r}"
             )
         if len(path) + len(name) >= MAX_PATH:
             raise ValueError(f"A path has more than {MAX_PATH} bytes.")
-        if len(names) > MAX_OBJECTS:
-            raise ValueError(_TOO_MANY)
-
-    group.links.iterate(note, info=True)
-    return sorted(names)
+    return sorted(name for name, _ in found)
 
 
 def _text(name):
@@ -162,7 +165,9 @@ def _array(dataset, path, wanted):
     if properties.get_external_count() or layout == h5d.VIRTUAL:
         raise ValueError(f"The array {path!r} lies in another file.")
     if not _fixed_size(kind) or space.get_simple_extent_type() == h5s.NULL:
-        raise ValueError(f"The array {path!r} has a type that Keras has not.")
+        raise ValueError(
+            f"The array {path!r} has a type that weights have not."
+        )
     count = properties.get_nfilters()
     filters = {properties.get_filter(k)[0] for k in range(count)}
     if not filters <= FILTERS:

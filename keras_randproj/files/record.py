@@ -146,6 +146,8 @@ def _array(store, key, owner, kinds, shape):
     found = tuple(getattr(entry, "shape", (None,)))
     if len(found) > 1 or (found and (found[0] or 0) > _MAX_TEXT):
         raise _malformed(owner, key, f"an array of shape {found}")
+    if getattr(entry, "value", entry) is None:  # A `hdf5.Array`, not read.
+        raise _malformed(owner, key, f"{found} that is compressed, in chunks")
     value = np.asarray(entry)
     if value.dtype.kind not in kinds or (shape is not None and found != shape):
         raise _malformed(owner, key, value.tolist())

@@ -3,6 +3,7 @@
 import sys
 import weakref
 from contextlib import ExitStack
+from pathlib import Path
 
 import h5py
 
@@ -60,12 +61,20 @@ def records_of(files) -> list[Group]:
 
     Shards may hold a part of one record each: what lies under one path is
     taken together.
+
+    Raises:
+        ValueError: If `walk` refuses a file, or two shards hold one array:
+            which of them is loaded depends on the order of loading.
     """
     merged: dict[str, dict] = {}
     for group in walk(files, KEYS):
         parts = {k: v for k, v in group.arrays.items() if k in KEYS}
-        if parts:
-            merged[group.path] = parts | merged.get(group.path, {})
+        if not parts:
+            continue
+        there = merged.setdefault(group.path, {})
+        if there.keys() & parts.keys():
+            raise ValueError(f"Two shards hold arrays of {group.path!r}.")
+        there.update(parts)
     groups = (Group(path, arrays) for path, arrays in sorted(merged.items()))
     return [group for group in groups if is_record(group.arrays)]
 
@@ -93,5 +102,11 @@ def _records(store, file):
         return records_of([file])
     with ExitStack() as stack:
         shards = open_shards(*index, sys.maxsize, stack)
-        opened = (stack.enter_context(h5py.File(f, "r")) for f in shards)
-        return records_of([file, *opened])
+        opened = [
+            stack.enter_context(h5py.File(shard, "r"))
+            for shard in shards.values()
+        ]
+        # Keras has the first shard open, even if the index does not name it.
+        if Path(file.filename).name not in shards:
+            opened.append(file)
+        return records_of(opened)

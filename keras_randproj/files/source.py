@@ -93,7 +93,8 @@ def _source(path, max_bytes, stack):
         return _from_archive(_open(path, max_bytes, stack), max_bytes, stack)
     if path.name.endswith("weights.json"):
         index = _json(_open(path, MAX_TEXT, stack).read())
-        return Source(open_shards(path, index, max_bytes, stack))
+        shards = open_shards(path, index, max_bytes, stack)
+        return Source(list(shards.values()))
     if path.name.endswith("weights.h5"):
         file = _open(path, max_bytes, stack)
         _check_hdf5(file)
@@ -106,7 +107,7 @@ def _source(path, max_bytes, stack):
 
 def open_shards(
     path: Path, index: Any, max_bytes: int, stack: ExitStack
-) -> list[BinaryIO]:
+) -> dict[str, BinaryIO]:
     """The shards that an index names, which lie beside it.
 
     Args:
@@ -122,7 +123,7 @@ def open_shards(
     found = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(found, dict):
         raise ValueError("The index of the shards has no `weight_map`.")
-    names: dict[str, None] = {}
+    names = set()
     for entry in found.values():
         for name in entry if isinstance(entry, list) else [entry]:
             inside = isinstance(name, str) and Path(name).name == name
@@ -131,17 +132,16 @@ def open_shards(
                     "The index must name `.weights.h5` files beside it. "
                     f"Received: {name!r}"
                 )
-            names[name] = None
+            names.add(name)
     if len(names) > MAX_SHARDS:
         raise NotCheckedError(
             f"The index names {len(names)} shards, more than the limit of "
             f"{MAX_SHARDS}."
         )
-    shards = []
-    for name in names:
-        shard = _open(path.with_name(name), max_bytes, stack)
-        max_bytes -= _check_hdf5(shard)
-        shards.append(shard)
+    shards = {}
+    for name in sorted(names):
+        shards[name] = _open(path.with_name(name), max_bytes, stack)
+        max_bytes -= _check_hdf5(shards[name])
     return shards
 
 

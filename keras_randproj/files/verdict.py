@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from keras_randproj.files.printable import printable
 from keras_randproj.files.record import Record
 
+# Our own words, and at most 200 characters of the file's.
+MAX_PROBLEM = 400
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -41,5 +44,5 @@ class Verdict:
                 f"{record.digest}"
             )
         if self.problem:
-            parts.append(printable(self.problem))
+            parts.append(printable(self.problem, MAX_PROBLEM))
         return ": ".join(parts)

@@ -111,14 +111,15 @@ class Budget:
 
 def _check(group, budget):
     layer = layer_of(group.path)
+    owner = f"Layer '{layer}'"
     record = None
     try:
-        record = Record.read(group.arrays, f"Layer '{layer}'")
+        record = Record.read(group.arrays, owner)
         digest = budget.digest(record)
-    except NotCheckedError as error:
-        return Verdict(layer, record, str(error), checked=False)
     except ValueError as error:
-        return Verdict(layer, record, str(error))
+        problem = str(error).removeprefix(f"{owner}: ")
+        checked = not isinstance(error, NotCheckedError)
+        return Verdict(layer, record, problem, checked)
     if digest != record.digest:
         problem = f"seed {record.seed} gives the digest {digest}"
         return Verdict(layer, record, problem)
