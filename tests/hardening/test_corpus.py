@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from . import write_corpus
+from . import hostile
+from .hostile import CORPUS
+from .hostile import STATUS
 from .watch import Watch
-from .write_corpus import CORPUS
-from .write_corpus import STATUS
 
 BYTES = 300_000
 
@@ -49,7 +49,7 @@ def test_nothing_of_another_file_is_printed(watch, tmp_path):
                 name, shape, dtype, external=[(str(secret), 0, size)]
             )
 
-        path.write_bytes(write_corpus.hdf5(change))
+        path.write_bytes(hostile.hdf5(change))
         seen = watch.verify(path)
         assert (seen.status, seen.problems()) == (2, [])
         assert "lies in another file" in seen.printed
@@ -79,7 +79,7 @@ def test_many_objects_take_linear_time(watch, tmp_path):
                 for _ in range(99):
                     inner.create_group(str(_))
 
-        path.write_bytes(write_corpus.hdf5(change))
+        path.write_bytes(hostile.hdf5(change))
         seen = watch.verify(path)
         assert (seen.status, seen.problems()) == (status, [])
 
