@@ -9,7 +9,6 @@ from pathlib import Path
 
 from keras_randproj import __version__
 from keras_randproj import _backends
-from keras_randproj.files.printable import printable
 
 NOT_DONE = 2
 
@@ -33,6 +32,8 @@ def main(arguments=None):
     try:
         return options.run(options)
     except (ImportError, MemoryError, RuntimeError, ValueError) as error:
+        from keras_randproj.files.printable import printable
+
         said = str(error) or type(error).__name__
         print(f"keras-randproj: {printable(said, 1000)}", file=sys.stderr)
         return NOT_DONE
