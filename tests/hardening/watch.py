@@ -1,8 +1,8 @@
 """Runs `keras-randproj verify` under watch: time, memory, opened files.
 
 A process without Keras forks for each file, so that a crash or a hang is a
-result like any other. It runs in a folder where `secret` is a pipe that
-nobody writes to: whatever opens it, in C too, hangs.
+result like any other. It runs in a folder with pipes that nobody
+writes to where files may lead: whatever opens one, in C too, hangs.
 """
 
 import contextlib
@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SECRET = "secret"
+# Where hostile files and mutants lead to.
+SECRETS = ("secret", "secret.weights.h5")
 SECONDS, MEGABYTES = 10, 300
 # Of one printed line: a path, a family and a problem, each of 200 at most.
 LONGEST = 1000
@@ -95,7 +96,8 @@ def _serve():
     from keras_randproj.files import summary as summary
 
     with tempfile.TemporaryDirectory() as folder:
-        os.mkfifo(Path(folder, SECRET))
+        for name in SECRETS:
+            os.mkfifo(Path(folder, name))
         os.chdir(folder)
         for line in sys.stdin:
             print(json.dumps(_forked(cli, json.loads(line))), flush=True)
