@@ -1,6 +1,8 @@
 """Every private touch of Keras, each with its reason. Seen in Keras 3.15.1."""
 
 import contextlib
+import sys
+from typing import Any
 
 
 def layers_in(layer):
@@ -68,3 +70,42 @@ def hold(layer, name, items):
     """
     for k, item in enumerate(items):
         setattr(layer, f"{name}_{k}", item)
+
+
+def shared_objects() -> dict[Any, Any] | None:
+    """What the load of a model that is going on has shared so far.
+
+    `keras.saving.load_model` opens a scope for one load and one thread, in
+    which layers are built before any weight is read. The only thing that
+    tells one load from the next is the dict of that scope, which is the
+    global attribute `shared_objects/id_to_obj_map`. No public name leads to
+    it; `clear_session` is public and lives beside it.
+
+    Returns:
+        The dict, or `None` outside of a load.
+    """
+    import keras  # A file is verified where there is none.
+
+    module = sys.modules[keras.utils.clear_session.__module__]
+    return module.get_global_attribute("shared_objects/id_to_obj_map")
+
+
+def opened_file(store: Any) -> Any:
+    """The `h5py.File` behind a store of weights; `None` for other stores.
+
+    `load_own_variables` gets a store that reads an array as soon as it is
+    asked for, so that its shape would be known too late. `H5IOStore` and
+    `ShardedH5IOStore` keep the file as `h5_file`.
+    """
+    return getattr(store, "h5_file", None)
+
+
+def shard_index(store: Any) -> tuple[Any, Any] | None:
+    """Path and contents of the index of sharded weights; `None` for others.
+
+    `ShardedH5IOStore` has one shard open at a time and keeps the index of all
+    as `path` and `sharding_config`.
+    """
+    if not hasattr(store, "sharding_config"):
+        return None
+    return store.path, store.sharding_config

@@ -1,9 +1,16 @@
 """The command `keras-randproj`."""
 
 import argparse
+import contextlib
+import importlib
 import json
 import sys
 from pathlib import Path
+
+from keras_randproj import __version__
+from keras_randproj import _backends
+
+NOT_DONE = 2
 
 
 def main(arguments=None):
@@ -13,18 +20,27 @@ def main(arguments=None):
         arguments: List of strings, or `None` for the process's own.
 
     Returns:
-        Integer, the exit status: 1 where a file fails its check, 2 where a
-        command could not be carried out.
+        Integer, the exit status: of `verify` 0 where every recipe is right,
+        1 where one is wrong, 2 where one could not be checked, 3 where there
+        is none; of all commands 2 where they could not be carried out.
     """
+    # A name in a file may not be printable in the terminal's encoding.
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stderr.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (RuntimeError, ValueError) as error:
-        print(f"keras-randproj: {error}", file=sys.stderr)
-        return 2
+    except (ImportError, MemoryError, RuntimeError, ValueError) as error:
+        from keras_randproj.files.printable import printable
+
+        said = str(error) or type(error).__name__
+        print(f"keras-randproj: {printable(said, 1000)}", file=sys.stderr)
+        return NOT_DONE
 
 
 def _demo(options):
+    _choose_backend()
     from keras_randproj import demo
 
     results = demo.run(
@@ -39,26 +55,49 @@ def _demo(options):
 
 
 def _report(options):
+    from keras_randproj.files.verify import groups_in
+
+    _require_file(options.file)
+    if not str(options.file).endswith(".keras"):
+        raise ValueError(
+            "A report needs a `.keras` file, which holds the layers. "
+            f"Received: {options.file!r}"
+        )
+    groups_in(options.file)
+    _choose_backend()
     import keras
 
     from keras_randproj.report.summary import summary
     from keras_randproj.report.summary import text
 
-    _require_file(options.file)
-    model = keras.saving.load_model(options.file, compile=False)
+    try:
+        model = keras.saving.load_model(options.file, compile=False)
+    except Exception as error:  # Keras raises many kinds for damaged files.
+        raise ValueError(f"The model cannot be loaded: {error}") from error
     print(text(summary(model)))
     print(f"\n{options.file}: {Path(options.file).stat().st_size:,} bytes")
     return 0
 
 
 def _verify(options):
-    from keras_randproj.report.verify import text
-    from keras_randproj.report.verify import verify
+    from keras_randproj.files.summary import status
+    from keras_randproj.files.summary import text
+    from keras_randproj.files.verify import verify
 
     _require_file(options.file)
-    verdicts = verify(options.file)
+    verdicts = verify(options.file, options.max_elements, options.max_bytes)
     print(text(verdicts))
-    return 0 if all(verdict.ok for verdict in verdicts) else 1
+    return status(verdicts)
+
+
+def _choose_backend():
+    """Keras gets a backend that is there, and the user is told."""
+    backend = _backends.choose()
+    if backend:
+        said = f"{_backends.VARIABLE} is not set, taking {backend}"
+        print(f"keras-randproj: {said}", file=sys.stderr)
+    with _backends.explaining():
+        importlib.import_module("keras")
 
 
 def _require_file(path):
@@ -70,6 +109,9 @@ def _parser():
     parser = argparse.ArgumentParser(
         prog="keras-randproj",
         description="Keras layers whose big matrix is a function of a seed.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {__version__}"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -99,9 +141,25 @@ def _parser():
     report.set_defaults(run=_report)
 
     verify = commands.add_parser(
-        "verify", help="regenerate the matrices of a file and check them"
+        "verify",
+        help="regenerate the matrices of a file and check them",
+        description="Regenerates the matrices of a file, which need not be "
+        "trusted, and compares digests. Status: 0 all right, 1 one is wrong, "
+        "2 not checked, 3 nothing to check.",
     )
-    verify.add_argument("file", help=".keras or .weights.h5")
+    verify.add_argument("file", help=".keras, .weights.h5 or .weights.json")
+    verify.add_argument(
+        "--max-elements",
+        type=_positive,
+        default=2**27,
+        help="entries that may be made, all matrices together (2**27)",
+    )
+    verify.add_argument(
+        "--max-bytes",
+        type=_positive,
+        default=2**31,
+        help="of the file that is read (2**31)",
+    )
     verify.set_defaults(run=_verify)
     return parser
 

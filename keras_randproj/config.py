@@ -2,6 +2,7 @@
 
 import os
 
+from keras_randproj import _keras
 from keras_randproj import kernels
 from keras_randproj import matrices
 from keras_randproj.arguments import positive_integer
@@ -10,6 +11,10 @@ MAX_ELEMENTS_VARIABLE = "KERAS_RANDPROJ_MAX_ELEMENTS"
 DEFAULT_MAX_ELEMENTS = 2**31
 # Each is a layer that takes time and kilobytes, however small it is.
 MAX_MATRICES = 1024
+# What the smallest matrix counts for in a load.
+LEAST_COST = 2**14
+# The key of a load's account in Keras's dict of that load: no file names it.
+_ACCOUNT = object()
 
 _max_elements: int | None = None
 
@@ -19,7 +24,9 @@ def max_elements() -> int:
 
     A model file of two kilobytes can declare a matrix of a terabyte, so the
     number of entries is checked before anything is allocated, when a layer is
-    built and when a file is loaded or verified.
+    built. While `keras.saving.load_model` builds a model, it bounds all
+    matrices of the model together, by the work that they take: an orthogonal
+    matrix counts more than its entries. `verify` has a limit of its own.
 
     Returns:
         Integer: the value of `set_max_elements`, else of the environment
@@ -64,17 +71,13 @@ def check_elements(shape: tuple[int, int], owner: str) -> None:
         owner: What declares it, for the message.
 
     Raises:
-        ValueError: If it has too many entries.
+        ValueError: If it has too many entries, alone or with the other
+            matrices of the file that is being loaded.
     """
-    limit = max_elements()
-    if shape[0] * shape[1] > limit:
-        raise ValueError(
-            f"{owner} declares a matrix of {shape[0]} x {shape[1]} = "
-            f"{shape[0] * shape[1]} entries, more than the limit of {limit}. "
-            "If this is intended, raise the limit with "
-            "`keras_randproj.config.set_max_elements` or the environment "
-            f"variable {MAX_ELEMENTS_VARIABLE}."
-        )
+    entries = shape[0] * shape[1]
+    declared = f"{owner} declares a matrix of {shape[0]} x {shape[1]} = "
+    _check(entries, f"{declared}{entries} entries")
+    _charge(entries, owner)
 
 
 def check_cost(
@@ -88,17 +91,42 @@ def check_cost(
         owner: What declares it, for the message.
 
     Raises:
-        ValueError: If it is too large.
+        ValueError: If it is too large, alone or with the other matrices of
+            the file that is being loaded.
     """
-    check_elements(shape, owner)
-    cost, limit = family.cost(shape), max_elements()
-    if cost > limit:
+    entries, cost = shape[0] * shape[1], family.cost(shape)
+    declared = f"{owner} declares a matrix of {shape[0]} x {shape[1]} = "
+    _check(entries, f"{declared}{entries} entries")
+    _check(
+        cost,
+        f"{declared}{entries} entries of the family '{family.name}', as much "
+        f"work as {cost} plain entries",
+    )
+    _charge(cost, owner)
+
+
+def _charge(cost, owner):
+    """Adds to what the load that is going on, if any, has asked for."""
+    load = _keras.shared_objects()
+    if load is None:
+        return
+    spent = load.get(_ACCOUNT, 0) + max(LEAST_COST, cost)
+    _check(
+        spent,
+        f"{owner} and the layers before it in the file declare matrices that "
+        f"together take as much work as {spent} entries",
+    )
+    load[_ACCOUNT] = spent
+
+
+def _check(entries, declared):
+    limit = max_elements()
+    if entries > limit:
         raise ValueError(
-            f"{owner} declares a matrix of the family '{family.name}' of "
-            f"{shape[0]} x {shape[1]} entries, as much work as {cost} plain "
-            f"entries, more than the limit of {limit}. If this is intended, "
-            "raise the limit with `keras_randproj.config.set_max_elements` or "
-            f"the environment variable {MAX_ELEMENTS_VARIABLE}."
+            f"{declared}, more than the limit of {limit}. If this is "
+            "intended, raise the limit with "
+            "`keras_randproj.config.set_max_elements` or the environment "
+            f"variable {MAX_ELEMENTS_VARIABLE}."
         )
 
 

@@ -1,7 +1,6 @@
 """Looking into model files, and changing what they say."""
 
 import io
-import json
 import zipfile
 
 import h5py
@@ -40,13 +39,32 @@ def tamper(path, key, change):
 
 def edit_config(path, change):
     """Applies `change` to the text of a `.keras` file's config.json."""
+    edit_members(path, "config.json", lambda data: change(data.decode()))
+
+
+def edit_weights(path, change):
+    """Applies `change` to each group of a `.keras` file that has a digest."""
+
+    def edit(data):
+        buffer = io.BytesIO(data)
+        with h5py.File(buffer, "r+") as file:
+            groups = []
+            file.visititems(lambda name, item: groups.append(item))
+            for group in groups:
+                if isinstance(group, h5py.Group) and "digest" in group:
+                    change(group)
+        return buffer.getvalue()
+
+    edit_members(path, "model.weights.h5", edit)
+
+
+def edit_members(path, name, change):
+    """Replaces a member of a `.keras` file by what `change` makes of it."""
     with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    text = change(parts["config.json"].decode())
-    json.loads(text)
-    parts["config.json"] = text.encode()
+        parts = {each: archive.read(each) for each in archive.namelist()}
+    parts[name] = change(parts[name])
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        for name, part in parts.items():
-            archive.writestr(name, part)
+        for each, part in parts.items():
+            archive.writestr(each, part)
     path.write_bytes(data.getvalue())

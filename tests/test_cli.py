@@ -1,13 +1,22 @@
 """The command line, run in this process."""
 
+import io
 import json
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import archives
+import h5py
 import keras
 import pytest
 
 from keras_randproj import PRPDense
 from keras_randproj import cli
 from keras_randproj.demo import datasets
+
+CORPUS = Path(__file__).parent / "hardening" / "corpus"
 
 
 @pytest.fixture
@@ -19,17 +28,81 @@ def file(tmp_path):
 
 def test_verify_prints_the_layer_and_succeeds(file, capsys):
     assert cli.main(["verify", str(file)]) == 0
-    printed = capsys.readouterr().out
-    assert "gaussian 12 x 5, seed 3, contract 1" in printed
-    assert printed.strip().endswith("ok")
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("ok: layers/prp_dense")
+    assert "gaussian 12 x 5, seed 3, contract 1, digest bf3d18d4" in first
+    assert last.startswith("Not checked: learned parameters")
 
 
-def test_verify_fails_on_a_damaged_file(file, tmp_path, monkeypatch, capsys):
-    from keras_randproj.projections import Gaussian
+def test_verify_fails_on_a_damaged_file(file, monkeypatch, capsys):
+    from keras_randproj.matrices import Gaussian
 
-    monkeypatch.setattr(Gaussian, "digest_of", lambda *_: "0" * 32)
+    monkeypatch.setattr(Gaussian, "digest", lambda *_: "0" * 32)
     assert cli.main(["verify", str(file)]) == 1
     assert "FAILED" in capsys.readouterr().out
+
+
+def test_verify_of_a_file_without_recipes(tmp_path, capsys):
+    path = tmp_path / "m.weights.h5"
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.save_weights(path)
+    assert cli.main(["verify", str(path)]) == 3
+    assert "no recipe" in capsys.readouterr().out
+
+
+def test_verify_prints_what_a_terminal_can(tmp_path, capsys, monkeypatch):
+    """A name in another script, where the terminal knows ASCII only."""
+    path = tmp_path / "m.weights.h5"
+    path.write_bytes((CORPUS / "intact.weights.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.move("layers", "Schichten-\u5c42-\x1b[1m")
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    assert cli.main(["verify", str(path)]) == 0
+    output.seek(0)
+    assert "Schichten-\\u5c42-\\x1b[1m/prp_dense" in output.read()
+
+
+@pytest.mark.parametrize("command", ["verify", "report"])
+@pytest.mark.parametrize("size", [0, 10, 3000])
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5"])
+def test_a_cut_file_gives_a_reason(command, size, suffix, file, capsys):
+    path = file.with_name("cut" + suffix)
+    path.write_bytes(file.read_bytes()[:size])
+    assert cli.main([command, str(path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith("keras-randproj: ")
+    assert any(w in line for w in ("archive", "HDF5", "needs a `.keras`"))
+
+
+def test_a_model_that_cannot_be_loaded_gives_a_reason(file, capsys):
+    archives.edit_config(file, lambda text: text.replace("PRPDense", "Gone"))
+    assert cli.main(["report", str(file)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("keras-randproj: The model cannot be loaded: ")
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_nothing(option):
+    code = (
+        "import sys\n"
+        "from keras_randproj.cli import main\n"
+        "try:\n"
+        f"    main([{option!r}])\n"
+        "finally:\n"
+        "    names = ('keras', 'torch', 'jax', 'tensorflow', 'h5py', 'numpy')\n"
+        "    print([name for name in names if name in sys.modules])\n"
+    )
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert time.perf_counter() - start < 5  # On a busy machine.
+    assert done.returncode == 0
+    assert done.stdout.endswith("[]\n")
+    assert "keras-randproj" in done.stdout
 
 
 def test_report_counts(file, capsys):

@@ -1,4 +1,4 @@
-"""What a file says about a projection: enough to make it again and check it."""
+"""What a file says of a matrix: enough to regenerate and check it."""
 
 import json
 from dataclasses import dataclass
@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from keras_randproj import matrices
+from keras_randproj.files.not_checked_error import NotCheckedError
+from keras_randproj.files.printable import printable
 from keras_randproj.matrices import CONTRACT_VERSION
+from keras_randproj.matrices import Family
 
-_KEYS = ("contract_version", "digest", "family", "options", "seed", "shape")
+KEYS = ("contract_version", "digest", "family", "options", "seed", "shape")
 # Bounds on what is read, so that a hostile file cannot make us read more.
 _MAX_TEXT = 4096
 
@@ -34,6 +38,14 @@ class Record:
     options: dict[str, Any] = field(default_factory=dict)
     contract_version: int = CONTRACT_VERSION
 
+    def matrix_family(self) -> Family:
+        """The family of this name, with these options and no others.
+
+        Raises:
+            ValueError: If no family has the name, or it takes other options.
+        """
+        return matrices.from_options(self.family, self.options)
+
     def write(self, store) -> None:
         """Writes the record into a dict-like store of arrays."""
         store["contract_version"] = np.array(self.contract_version, "int32")
@@ -55,7 +67,7 @@ class Record:
             ValueError: If a key is missing or has the wrong type, or the
                 contract version is not one that this package knows.
         """
-        missing = [key for key in _KEYS if key not in store.keys()]
+        missing = [key for key in KEYS if key not in store.keys()]
         if missing:
             raise ValueError(
                 f"{owner}: the file lacks {missing}, so its projection cannot "
@@ -65,28 +77,30 @@ class Record:
             )
         version = _scalar(store, "contract_version", owner)
         if version != CONTRACT_VERSION:
-            raise ValueError(
+            raise NotCheckedError(
                 f"{owner}: the file follows version {version} of the matrix "
                 f"contract; this `keras_randproj` knows version "
                 f"{CONTRACT_VERSION}. Install a release that knows it."
             )
         shape = _array(store, "shape", owner, "i", (2,))
-        digest = _array(store, "digest", owner, "u", (16,))
+        digest = _bytes(store, "digest", owner)
         if shape.min() < 1:
             raise _malformed(owner, "shape", shape.tolist())
+        if len(digest) != 16:
+            raise _malformed(owner, "digest", digest.hex())
         return cls(
             family=_text(store, "family", owner),
             seed=_scalar(store, "seed", owner),
             shape=(int(shape[0]), int(shape[1])),
-            digest=digest.astype("uint8").tobytes().hex(),
+            digest=digest.hex(),
             options=_options(store, owner),
         )
 
 
 def is_record(store) -> bool:
-    """Whether a group of a file holds (part of) a record."""
-    keys = store.keys()
-    return "digest" in keys or "contract_version" in keys
+    """Whether a group of a file holds a record, or what is left of one."""
+    left = set(KEYS).intersection(store.keys())
+    return bool(left & {"contract_version", "digest"}) or len(left) > 1
 
 
 def _encode(text):
@@ -104,7 +118,7 @@ def _options(store, owner):
     text = _text(store, "options", owner)
     try:
         options = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         options = None
     if not isinstance(options, dict):
         raise _malformed(owner, "options", text)
@@ -112,11 +126,18 @@ def _options(store, owner):
 
 
 def _text(store, key, owner):
-    data = _array(store, key, owner, "u", None)
+    data = _bytes(store, key, owner)
     try:
-        return data.astype("uint8").tobytes().decode()
+        return data.decode()
     except UnicodeDecodeError:
-        raise _malformed(owner, key, data.tolist()) from None
+        raise _malformed(owner, key, data) from None
+
+
+def _bytes(store, key, owner):
+    data = _array(store, key, owner, "u", None)
+    if data.dtype != "uint8" or data.ndim != 1:
+        raise _malformed(owner, key, data.tolist())
+    return data.tobytes()
 
 
 def _array(store, key, owner, kinds, shape):
@@ -125,6 +146,8 @@ def _array(store, key, owner, kinds, shape):
     found = tuple(getattr(entry, "shape", (None,)))
     if len(found) > 1 or (found and (found[0] or 0) > _MAX_TEXT):
         raise _malformed(owner, key, f"an array of shape {found}")
+    if getattr(entry, "value", entry) is None:  # A `hdf5.Array`, not read.
+        raise _malformed(owner, key, f"{found} that is compressed, in chunks")
     value = np.asarray(entry)
     if value.dtype.kind not in kinds or (shape is not None and found != shape):
         raise _malformed(owner, key, value.tolist())
@@ -134,5 +157,5 @@ def _array(store, key, owner, kinds, shape):
 def _malformed(owner, key, received):
     return ValueError(
         f"{owner}: `{key}` in the file is malformed, so its projection cannot "
-        f"be regenerated. Received: {key}={received!r}"
+        f"be regenerated. Received: {key}={printable(repr(received))}"
     )

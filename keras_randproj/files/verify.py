@@ -1,101 +1,126 @@
 """Checking the seeds of a file, without building its model."""
 
-from dataclasses import dataclass
+from contextlib import ExitStack
+from typing import Any
 
 import h5py
 
-from keras_randproj import config
 from keras_randproj import matrices
-from keras_randproj.files.reader import groups
-from keras_randproj.files.reader import open_weights
+from keras_randproj.files.hdf5 import DAMAGE
+from keras_randproj.files.hdf5 import Group
+from keras_randproj.files.not_checked_error import NotCheckedError
 from keras_randproj.files.record import Record
-from keras_randproj.files.record import is_record
+from keras_randproj.files.sharing import check_sharing
+from keras_randproj.files.sizes import layer_of
+from keras_randproj.files.sizes import records_of
+from keras_randproj.files.source import MAX_BYTES
+from keras_randproj.files.source import open_source
+from keras_randproj.files.verdict import Verdict
+
+# Entries that are made for one file, by default.
+MAX_ELEMENTS = 2**27
+# What the smallest record costs: it takes time to read and to print.
+LEAST_COST = 2**14
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What became of one projection of a file.
+def verify(
+    path, max_elements: int = MAX_ELEMENTS, max_bytes: int = MAX_BYTES
+) -> list[Verdict]:
+    """Regenerates every matrix of a file and compares digests.
 
-    Args:
-        layer: Path of the layer in the file.
-        record: What the file says of it, or `None` if that is unreadable.
-        problem: Why it failed; empty where it is as recorded.
-    """
-
-    layer: str
-    record: Record | None
-    problem: str = ""
-
-    @property
-    def ok(self) -> bool:
-        return not self.problem
-
-
-def verify(path):
-    """Makes every matrix of a file again and compares digests.
-
-    Runs on the host, strip by strip, so that no matrix is ever whole in
-    memory and no framework's device is used.
+    Fit for files that are not trusted: neither Keras nor a framework is
+    imported, no class of the file is built, no other file is opened but its
+    shards, and no matrix is ever whole in memory.
 
     Args:
-        path: Path of a `.keras` or `.weights.h5` file.
+        path: Path of a `.keras`, `.weights.h5` or `.weights.json` file.
+        max_elements: Integer, the entries that may be made for the file, all
+            its matrices together. A recipe that would exceed them is not
+            checked, and its verdict says so.
+        max_bytes: Integer, of the file that may be read.
 
     Returns:
-        List of `Verdict`, one a projection.
+        List of `Verdict`, one a recipe, and one for each disagreement of
+        recipes that should be the same.
 
     Raises:
-        ValueError: If the file cannot be read as either.
+        NotCheckedError: If the file is larger than `max_bytes`.
+        ValueError: If the file cannot be read, or is not as Keras writes it.
     """
-    with open_weights(path) as file:
-        return [
-            _check(name.removesuffix("/vars"), group)
-            for name, group in groups(file)
-            if is_record(group)
-        ]
+    config, groups = groups_in(path, max_bytes)
+    budget = Budget(max_elements)
+    verdicts = [_check(group, budget) for group in groups]
+    records = [verdict.record for verdict in verdicts if verdict.record]
+    return verdicts + check_sharing(config, records)
 
 
-def _check(layer, group):
-    record = None
-    try:
-        store = {
-            name: item
-            for name, item in group.items()
-            if isinstance(item, h5py.Dataset)
-        }
-        record = Record.read(store, f"Layer '{layer}'")
-        config.check_elements(record.shape, f"Layer '{layer}'")
-        family = matrices.get(record.family, **record.options)
-        digest = family.digest(record.seed, record.shape)
-    except (TypeError, ValueError) as error:
-        return Verdict(layer, record, str(error))
-    if digest != record.digest:
-        return Verdict(
-            layer, record, f"seed {record.seed} gives the digest {digest}"
-        )
-    return Verdict(layer, record)
+def groups_in(path, max_bytes: int = MAX_BYTES) -> tuple[Any, list[Group]]:
+    """The configuration of a file and its groups that hold recipes.
+
+    Raises:
+        ValueError: If the file cannot be read, as `verify` reads it.
+    """
+    with open_source(path, max_bytes) as source, ExitStack() as stack:
+        try:
+            opened = [
+                stack.enter_context(h5py.File(file, "r"))
+                for file in source.weights
+            ]
+        except DAMAGE as error:
+            raise ValueError(
+                f"The weights are a damaged HDF5 file ({error})."
+            ) from error
+        return source.config, records_of(opened)
 
 
-def text(verdicts):
-    """A line for each verdict.
+class Budget:
+    """What may still be made, and what has been.
 
     Args:
-        verdicts: What `verify` returned.
-
-    Returns:
-        String of one or more lines.
+        entries: Integer.
     """
-    if not verdicts:
-        return "The file holds no seeded projection."
-    lines = []
-    for verdict in verdicts:
-        record = verdict.record
-        what = "unreadable"
-        if record is not None:
-            rows, cols = record.shape
-            what = (
-                f"{record.family} {rows} x {cols}, seed {record.seed}, "
-                f"contract {record.contract_version}, digest {record.digest}"
+
+    def __init__(self, entries):
+        self.left = self.limit = entries
+        self.digests: dict = {}
+
+    def digest(self, record: Record) -> str:
+        """The digest of a recipe, made once.
+
+        Raises:
+            NotCheckedError: If it would take more than what is left.
+        """
+        if record.family not in matrices.names():
+            raise NotCheckedError(
+                f"this keras_randproj knows no family {record.family!r}"
             )
-        state = "ok" if verdict.ok else f"FAILED: {verdict.problem}"
-        lines.append(f"{verdict.layer}: {what}: {state}")
-    return "\n".join(lines)
+        recipe = record.matrix_family(), record.seed, record.shape
+        if recipe not in self.digests:
+            family, seed, shape = recipe
+            cost = max(LEAST_COST, family.digest_cost(shape))
+            if cost > self.left:
+                raise NotCheckedError(
+                    f"it is too large to check: it takes {cost} entries, "
+                    f"{self.left} of {self.limit} are left; raise "
+                    "`--max-elements` if you trust the file"
+                )
+            self.left -= cost
+            self.digests[recipe] = family.digest(seed, shape)
+        return self.digests[recipe]
+
+
+def _check(group, budget):
+    layer = layer_of(group.path)
+    owner = f"Layer '{layer}'"
+    record = None
+    try:
+        record = Record.read(group.arrays, owner)
+        digest = budget.digest(record)
+    except ValueError as error:
+        problem = str(error).removeprefix(f"{owner}: ")
+        checked = not isinstance(error, NotCheckedError)
+        return Verdict(layer, record, problem, checked)
+    if digest != record.digest:
+        problem = f"seed {record.seed} gives the digest {digest}"
+        return Verdict(layer, record, problem)
+    return Verdict(layer, record)

@@ -9,6 +9,7 @@ from keras_randproj.matrices.philox import derive_seed as derive_seed
 from keras_randproj.matrices.philox import philox4x32 as philox4x32
 from keras_randproj.matrices.rademacher import Rademacher as Rademacher
 from keras_randproj.matrices.registry import entries as entries
+from keras_randproj.matrices.registry import from_options as from_options
 from keras_randproj.matrices.registry import get as get
 from keras_randproj.matrices.registry import names as names
 from keras_randproj.matrices.registry import register as register

@@ -1,7 +1,10 @@
 """A family of matrices: what a seed and a shape mean."""
 
 import hashlib
+import sys
+from collections.abc import Mapping
 from typing import Any
+from typing import Self
 
 import numpy as np
 
@@ -18,18 +21,50 @@ class Family:
 
     Attributes:
         name: String by which layers and files know the family.
+        option_types: The options that a file may give, by name: `bool`,
+            `int`, `float` or `str`. A family with options names them here.
         storages: The values of `storage` that a layer may use with it.
         divisible: Whether `block` makes a part of a matrix in less time and
             memory than the whole.
     """
 
     name: str = ""
+    option_types: Mapping[str, type] = {}
     storages: tuple[str, ...] = ("dense",)
     divisible: bool = False
 
     def options(self) -> dict[str, Any]:
         """The arguments that make this family again, as JSON values."""
         return {}
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """The family with the options of a file, which is not trusted.
+
+        Only what `option_types` names reaches the constructor, and only with
+        values of those types.
+
+        Args:
+            options: What `options()` returned when the file was written.
+
+        Returns:
+            A family.
+
+        Raises:
+            ValueError: If an option is missing, unknown or of another type,
+                or the constructor refuses its value.
+        """
+        same_names = set(options) == set(cls.option_types)
+        if not same_names or not all(
+            _is_a(value, cls.option_types[name])
+            for name, value in options.items()
+        ):
+            wanted = {name: t.__name__ for name, t in cls.option_types.items()}
+            raise ValueError(
+                f"The family {cls.name!r} has the options {wanted}. "
+                f"Received: {dict(options)!r}"
+            )
+        return cls(**options)
 
     def matrix(self, seed: int, shape: tuple[int, int]) -> np.ndarray:
         """The matrix at unit variance.
@@ -86,6 +121,10 @@ class Family:
         """The work of making a matrix, counted in entries."""
         return shape[0] * shape[1]
 
+    def digest_cost(self, shape: tuple[int, int]) -> int:
+        """The work of `digest`, counted in entries."""
+        return self.cost(shape)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Family):
             return NotImplemented
@@ -98,3 +137,11 @@ class Family:
     def __repr__(self) -> str:
         options = ", ".join(f"{k}={v!r}" for k, v in self.options().items())
         return f"{type(self).__name__}({options})"
+
+
+def _is_a(value, kind):
+    """Whether a JSON value is of a type; an integer is a float, a bool none."""
+    if kind is float:
+        number = isinstance(value, (int, float)) and type(value) is not bool
+        return number and abs(value) <= sys.float_info.max
+    return type(value) is kind

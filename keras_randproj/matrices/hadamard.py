@@ -18,6 +18,9 @@ FAMILY_CODE = 5
 ROW_CHOICE = 2**16
 # Words of the choice that are looked at together.
 CHOICE_BLOCK = 2**20
+# A word of the choice takes the memory of so many entries: all that are
+# chosen are held at once.
+CHOICE_COST = 32
 
 
 @register
@@ -67,13 +70,17 @@ class Hadamard(Family):
 
     def digest(self, seed: int, shape: tuple[int, int]) -> str:
         """Of the signs, as for rademacher, and the positions as uint32."""
-        _, groups = order_and_groups(*shape)
+        order, groups = order_and_groups(*shape)
         signs = tiles.digest(self.spec(), seed, (shape[0], groups))
-        positions = chosen_positions(seed, shape)
-        if positions is None:
+        if not shape[1] % order:
             return signs
-        both = bytes.fromhex(signs) + positions.astype("<u4").tobytes()
-        return hashlib.blake2b(both, digest_size=16).hexdigest()
+        hasher = hashlib.blake2b(bytes.fromhex(signs), digest_size=16)
+        full = (groups - 1) * order
+        for start in range(0, full, CHOICE_BLOCK):
+            stop = min(start + CHOICE_BLOCK, full)
+            hasher.update(np.arange(start, stop, dtype="<u4").tobytes())
+        hasher.update((full + _chosen(seed, shape)).astype("<u4").tobytes())
+        return hasher.hexdigest()
 
     def inner_width(self, input_dim: int, units: int) -> int:
         """The next power of two: no padding and no choice of rows inside."""
@@ -83,6 +90,12 @@ class Hadamard(Family):
         order, groups = order_and_groups(*shape)
         chosen = order if shape[1] % order else 0
         return shape[0] * groups + shape[1] + chosen
+
+    def digest_cost(self, shape: tuple[int, int]) -> int:
+        order, groups = order_and_groups(*shape)
+        signs = tiles.digest_cost(self.spec(), (shape[0], groups))
+        chosen = order if shape[1] % order else 0
+        return signs + shape[1] + CHOICE_COST * chosen
 
 
 def order_and_groups(rows: int, cols: int) -> tuple[int, int]:
@@ -122,10 +135,19 @@ def walsh_matrix(order: int) -> np.ndarray:
 def chosen_positions(seed: int, shape: tuple[int, int]) -> np.ndarray | None:
     """The outputs that are kept, int32 `(cols,)`; `None` for all."""
     order, groups = order_and_groups(*shape)
-    kept = shape[1] % order
-    if not kept:
+    if not shape[1] % order:
         return None
-    last = groups - 1
+    full = (groups - 1) * order
+    chosen = full + _chosen(seed, shape)
+    positions = np.concatenate([np.arange(full), chosen]).astype("int32")
+    positions.setflags(write=False)
+    return positions
+
+
+def _chosen(seed, shape):
+    """The positions that are kept of the last group, int64."""
+    order, groups = order_and_groups(*shape)
+    kept = shape[1] % order
     smallest = np.empty(0, "uint64")
     # A position below its word: ties go to the lower position.
     # Whole calls of four words at a time.
@@ -133,14 +155,10 @@ def chosen_positions(seed: int, shape: tuple[int, int]) -> np.ndarray | None:
     for start in range(0, order, size):
         positions = np.arange(start, min(start + size, order), dtype="uint64")
         blocks = np.arange(start // 4, -(-(start + len(positions)) // 4))
-        words = philox4x32((blocks, last, ROW_CHOICE, FAMILY_CODE), seed)
+        words = philox4x32((blocks, groups - 1, ROW_CHOICE, FAMILY_CODE), seed)
         words = words.ravel()[: len(positions)].astype("uint64")
         keys = words << np.uint64(32) | positions
         smallest = np.concatenate([smallest, keys])
         if len(smallest) > kept:
             smallest = np.partition(smallest, kept - 1)[:kept]
-    chosen = np.sort(smallest & np.uint64(2**32 - 1)).astype("int64")
-    every = np.arange(last * order)
-    positions = np.concatenate([every, last * order + chosen]).astype("int32")
-    positions.setflags(write=False)
-    return positions
+    return np.sort(smallest & np.uint64(2**32 - 1)).astype("int64")

@@ -58,3 +58,7 @@ class Orthogonal(Family):
 
     def cost(self, shape: tuple[int, int]) -> int:
         return shape[0] * shape[1] * (1 + min(shape) // QR_COST)
+
+    def digest_cost(self, shape: tuple[int, int]) -> int:
+        """That of the gaussian matrix, as no QR is made."""
+        return tiles.digest_cost(gaussian.spec(), shape)

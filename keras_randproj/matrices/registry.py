@@ -1,5 +1,6 @@
 """The families by name: `"gaussian"`, `"hadamard"`, or a user's own."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -67,18 +68,39 @@ def get(identifier: Any, **options: Any) -> Family:
     if isinstance(identifier, dict) and "name" in identifier:
         options = {**identifier, **options}
         identifier = options.pop("name")
-    if not isinstance(identifier, str) or identifier not in _FAMILIES:
-        raise ValueError(
-            f"`projection` must name a family, one of {names()}, or be one. "
-            f"Received: projection={identifier!r}"
-        )
+    cls = _named(identifier)
     try:
-        return _FAMILIES[identifier](**options)
+        return cls(**options)
     except TypeError:
         raise ValueError(
             f"The family '{identifier}' has no such options. "
             f"Received: {options!r}"
         ) from None
+
+
+def from_options(name: str, options: Mapping[str, Any]) -> Family:
+    """The family of a file: `get`, for a name and options not trusted.
+
+    Args:
+        name: String, one of `names()`.
+        options: Mapping, checked against the family's `option_types`.
+
+    Returns:
+        A `Family`.
+
+    Raises:
+        ValueError: If there is no such family, or its options are others.
+    """
+    return _named(name).from_options(options)
+
+
+def _named(name):
+    if not isinstance(name, str) or name not in _FAMILIES:
+        raise ValueError(
+            f"`projection` must name a family, one of {names()}, or be one. "
+            f"Received: projection={name!r}"
+        )
+    return _FAMILIES[name]
 
 
 def serialize(family: Family) -> str | dict[str, Any]:

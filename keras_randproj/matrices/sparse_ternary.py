@@ -36,6 +36,7 @@ class SparseTernary(TiledFamily):
     """
 
     name = "sparse_ternary"
+    option_types = {"density": float}
     storages = ("dense", "seed", "packed")
 
     def __init__(self, density: float = 1 / 3):

@@ -48,3 +48,6 @@ class TiledFamily(Family):
 
     def digest(self, seed: int, shape: tuple[int, int]) -> str:
         return tiles.digest(self.spec(), seed, shape)
+
+    def digest_cost(self, shape: tuple[int, int]) -> int:
+        return tiles.digest_cost(self.spec(), shape)

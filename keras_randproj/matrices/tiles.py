@@ -193,3 +193,13 @@ def digest(spec: TileSpec, seed: int, shape: Span, stream: int = 0) -> str:
             for part in _in_order(pool, one, spans):
                 hasher.update(part.tobytes())
     return hasher.hexdigest()
+
+
+def digest_cost(spec: TileSpec, shape: Span) -> int:
+    """Entries that `digest` makes: those of whole tiles.
+
+    Where a strip of tiles would not fit, each row makes its tiles alone.
+    """
+    rows, cols = shape
+    tile_rows = rows if cols > WIDEST_STRIP else -(-rows // spec.rows)
+    return tile_rows * spec.rows * -(-cols // spec.cols) * spec.cols

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from dataclasses import dataclass
 
 from keras_randproj import _keras
+from keras_randproj.files.printable import printable
 from keras_randproj.report.cost import multiplications
 from keras_randproj.report.sizes import count
 from keras_randproj.report.sizes import nbytes
@@ -104,8 +105,8 @@ def text(rows):
     for row in rows:
         table.append(
             [
-                row.layer,
-                row.type,
+                printable(row.layer),
+                printable(row.type),
                 f"{row.trainable:,}",
                 f"{row.dense:,}",
                 f"{row.reduction:.1f}x",

@@ -1,6 +1,8 @@
 """Checkpoints that a killed process cannot break."""
 
 import os
+import stat
+import tempfile
 from pathlib import Path
 
 import keras
@@ -13,10 +15,13 @@ class AtomicCheckpoint(keras.callbacks.ModelCheckpoint):
     whole.
 
     Keras empties a checkpoint before it writes the next one in its place: a
-    process that is killed meanwhile leaves neither. This callback writes to
-    `.partial-NAME` in the same folder, flushes that to disk and renames it,
-    which is one step for the file system. What a killed process leaves of the
-    partial file is written over by the next checkpoint.
+    process that is killed meanwhile leaves neither. This callback writes a
+    file of another name, `.partial-` and random letters, in the same folder,
+    flushes it to disk and renames it, which is one step for the file system.
+    The new file has the mode of the old one; a symbolic link at `filepath` is
+    written through, as Keras does. Of two processes that write one path at a
+    time, one wins, and its file is whole. What a killed process leaves of a
+    partial file may be deleted.
 
     Args:
         filepath: Path, see `keras.callbacks.ModelCheckpoint`; on a local file
@@ -64,21 +69,50 @@ class _AtomicSaving:
 
 
 def _replace(filepath, write):
-    path = Path(filepath)
-    partial = path.with_name(PARTIAL + path.name)
+    # The file that a link leads to, in whose folder it is renamed.
+    path = Path(os.path.realpath(filepath))
+    mode = _mode(path)
+    # A new file of an unpredictable name, that no link was planted at. Keras
+    # tells formats by the name's end.
+    descriptor, name = tempfile.mkstemp(path.name, PARTIAL, path.parent)
+    partial = Path(name)
     try:
         write(partial)
-        _flush(partial)
+        _check_same(descriptor, partial)
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
         os.replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(descriptor)
     if os.name == "posix":
-        _flush(path.parent)
+        _flush_folder(path.parent)
 
 
-def _flush(path):
-    descriptor = os.open(path, os.O_RDONLY)
+def _mode(path):
+    """The permissions of the old file; without one, what Keras would give."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        mask = os.umask(0o077)  # It can only be read by setting it.
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _check_same(descriptor, partial):
+    """Whether the name still means the file that was made for it."""
+    if not os.path.samestat(os.fstat(descriptor), os.lstat(partial)):
+        raise OSError(
+            "Another process has replaced the partial file of a checkpoint. "
+            f"Received: {partial}"
+        )
+
+
+def _flush_folder(folder):
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

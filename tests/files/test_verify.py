@@ -1,14 +1,17 @@
 """`verify`: files are checked without building their models."""
 
+import archives
 import h5py
 import keras
 import numpy as np
 import pytest
 
-import keras_randproj
 from keras_randproj import PRPDense
-from keras_randproj.files.verify import text
-from keras_randproj.report import verify
+from keras_randproj import matrices
+from keras_randproj.files import NotCheckedError
+from keras_randproj.files import verify
+from keras_randproj.files.summary import status
+from keras_randproj.files.summary import text
 
 FAMILIES = [
     "gaussian",
@@ -73,13 +76,11 @@ def test_an_intact_file_passes(tmp_path, family, name):
     [
         ("digest", np.zeros(16, "uint8"), "gives the digest"),
         ("seed", np.array(4, "uint64"), "gives the digest"),
-        ("contract_version", np.array(2, "int32"), "version 2"),
-        ("family", np.frombuffer(b"no_such", "uint8"), "no_such"),
+        ("contract_version", np.array(0, "int32"), "version 0"),
         ("options", np.frombuffer(b"{", "uint8"), "options"),
         ("options", np.frombuffer(b'{"x": 1}', "uint8"), "x"),
         ("seed", np.array(0.5), "seed"),
         ("shape", np.array([0, 5], "int64"), "shape"),
-        ("shape", np.array([2**30, 2**30], "int64"), "limit"),
         ("digest", np.zeros(10**6, "uint8"), "digest"),
     ],
 )
@@ -88,7 +89,24 @@ def test_an_altered_file_fails(weights, name, value, said):
     (verdict,) = verify(weights)
     assert not verdict.ok
     assert said in verdict.problem
-    assert "FAILED" in text([verdict])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("contract_version", np.array(2, "int32"), "version 2"),
+        ("family", np.frombuffer(b"no_such", "uint8"), "no_such"),
+        ("shape", np.array([2**30, 2**30], "int64"), "too large to check"),
+    ],
+)
+def test_what_cannot_be_checked_is_said_to_be_so(weights, name, value, said):
+    edit(weights, put(name, value))
+    (verdict,) = verify(weights)
+    assert not verdict.ok
+    assert not verdict.checked
+    assert said in verdict.problem
+    assert text([verdict]).startswith("NOT CHECKED: layers/")
+    assert status([verdict]) == 2
 
 
 @pytest.mark.parametrize("name", ["digest", "seed", "family", "shape"])
@@ -103,29 +121,128 @@ def test_links_out_of_the_file_are_refused(weights):
         group["elsewhere"] = h5py.ExternalLink("/etc/hostname", "/")
 
     edit(weights, link)
-    with pytest.raises(ValueError, match="ExternalLink"):
+    with pytest.raises(ValueError, match="must not link"):
         verify(weights)
 
 
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "x.keras"
     path.write_text("no model")
-    with pytest.raises(ValueError, match=r"`\.keras`"):
+    with pytest.raises(ValueError, match="must be an archive"):
         verify(path)
+    with pytest.raises(ValueError, match=r"`\.keras`, `\.weights\.h5` or"):
+        verify(tmp_path / "x.npz")
 
 
 def test_a_model_without_projections_has_no_verdicts(tmp_path):
     path = tmp_path / "m.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(path)
     assert verify(path) == []
-    assert "no seeded projection" in text([])
+    assert "no recipe" in text([])
+    assert status([]) == 3
 
 
 def test_the_limit_can_be_raised(weights):
-    keras_randproj.config.set_max_elements(59)
-    try:
-        assert not verify(weights)[0].ok
-        keras_randproj.config.set_max_elements(60)
-        assert verify(weights)[0].ok
-    finally:
-        keras_randproj.config.set_max_elements(None)
+    assert not verify(weights, max_elements=2**14 - 1)[0].checked
+    assert verify(weights, max_elements=2**14)[0].ok
+    size = weights.stat().st_size
+    with pytest.raises(NotCheckedError, match="too large"):
+        verify(weights, max_bytes=size - 1)
+    assert verify(weights, max_bytes=size)[0].ok
+
+
+def test_a_recipe_is_counted_once(tmp_path):
+    """However many layers have it."""
+    path = tmp_path / "m.weights.h5"
+    layers = [PRPDense(128, seed=seed) for seed in (1, 1, 1, 2)]
+    keras.Sequential([keras.Input((128,)), *layers]).save_weights(path)
+    assert [v.ok for v in verify(path, max_elements=2**15)] == [True] * 4
+    verdicts = verify(path, max_elements=2**15 - 1)
+    assert [v.checked for v in verdicts] == [True, True, True, False]
+
+
+def test_the_worst_gives_the_status(weights):
+    (right,) = verify(weights)
+    edit(weights, put("contract_version", np.array(2, "int32")))
+    (unknown,) = verify(weights)
+    edit(weights, put("contract_version", np.array(0.5)))
+    (wrong,) = verify(weights)
+    assert status([right]) == 0
+    assert status([right, unknown, right]) == 2
+    assert status([wrong, unknown, right]) == status([right, wrong]) == 1
+    assert "Not checked: learned parameters" in text([right])
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_sharded_weights(tmp_path, count):
+    """A recipe that two shards hold parts of, too."""
+    path = tmp_path / "m.weights.json"
+    layers = [PRPDense(12, seed=seed) for seed in (1, 2, 3)]
+    model = keras.Sequential([keras.Input((12,)), *layers])
+    model.save_weights(path, max_shard_size=600 / count / 2**30)
+    assert len(list(tmp_path.glob("*.h5"))) >= count
+    verdicts = verify(path)
+    assert {v.record.seed for v in verdicts if v.ok} == {1, 2, 3}
+    assert len(verdicts) == 3
+    for shard in tmp_path.glob("*.h5"):
+        with h5py.File(shard, "r+") as file:
+            names = []
+            file.visit(names.append)
+            for name in names:
+                if name.endswith("projection/vars/digest"):
+                    file[name][0] ^= 1
+    assert [v.ok for v in verify(path)] == [False] * 3
+    with pytest.raises(ValueError, match="digest"):
+        model.load_weights(path)
+
+
+def test_layers_that_share_a_matrix_must_agree(tmp_path):
+    """In the weights of a `.keras` file, and in its configuration."""
+    path = tmp_path / "m.keras"
+    first = PRPDense(12, seed=1)
+    inputs = keras.Input((12,))
+    hidden = first(inputs)
+    second = PRPDense(12, projection=first.projection)
+    keras.Model(inputs, PRPDense(12, seed=2)(second(hidden))).save(path)
+    verdicts = verify(path)
+    assert status(verdicts) == 0
+    assert sorted(v.record.seed for v in verdicts) == [1, 1, 2]
+    found = []
+
+    def change(group):
+        if not found and int(group["seed"][()]) == 1:
+            found.append(group.name)
+            put("seed", np.array(3, "uint64"))(group)
+            digest = bytes.fromhex(matrices.get("gaussian").digest(3, (12, 12)))
+            put("digest", np.frombuffer(digest, "uint8"))(group)
+
+    archives.edit_weights(path, change)
+    verdicts = verify(path)
+    assert status(verdicts) == 1
+    assert "share" in verdicts[-1].problem
+    assert [v.ok for v in verdicts] == [True] * 3 + [False]
+    with pytest.raises(ValueError, match="share"):
+        keras.models.load_model(path)
+
+
+def test_a_family_of_ones_own_names_its_options(weights):
+    """What a file gives as options reaches no other constructor."""
+
+    class Scaled(matrices.Gaussian):
+        name = "test_scaled"
+        option_types = {"times": int}
+
+        def __init__(self, times=1):
+            self.times = times
+
+        def options(self):
+            return {"times": self.times}
+
+    matrices.register(Scaled)
+    made = matrices.from_options("test_scaled", {"times": 2})
+    assert made == Scaled(2)
+    for options in ({}, {"times": 2.0}, {"times": True}, {"times": 1, "x": 1}):
+        with pytest.raises(ValueError, match="has the options"):
+            matrices.from_options("test_scaled", options)
+    with pytest.raises(ValueError, match="must name a family"):
+        matrices.from_options("no_such", {})

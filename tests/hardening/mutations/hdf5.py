@@ -219,6 +219,43 @@ def view_outside(file, names, rng):
     file.create_virtual_dataset(name, layout)
 
 
+def variable_size(file, names, rng):
+    """A dataset of elements that lie in a heap."""
+    name = _any(names, rng)
+    shape = file[name].shape or (1,)
+    kinds = h5py.vlen_dtype(np.dtype("uint8")), h5py.string_dtype()
+    del file[name]
+    file.create_dataset(name, shape, kinds[rng.integers(2)])
+
+
+def tree_of_links(file, names, rng):
+    """Two to the thirtieth paths to one group."""
+    inner = file[_any(names, rng).rpartition("/")[0] or "/"]
+    for k in range(30):
+        outer = file.create_group(f"tree{k}")
+        outer["left"] = outer["right"] = inner
+        inner = outer
+
+
+def deep_groups(file, names, rng):
+    depth = int(rng.integers(10, 1000))
+    file.create_group("/".join(["deep"] * depth))
+
+
+def escaping_name(file, names, rng):
+    """A group whose name has a line break and an escape sequence."""
+    name = _any(names, rng).rpartition("/")[0]
+    file.copy(file[name or "/"], "a\nok: b: gaussian\x1b[2J\u202e")
+
+
+def compress(file, names, rng):
+    """A dataset in compressed chunks, with a filter that may be unusual."""
+    name = _any(names, rng)
+    value = np.atleast_1d(file[name][()])
+    filters = ("gzip", "lzf", None)
+    _put(file, name, value, chunks=True, compression=filters[rng.integers(3)])
+
+
 def group_for_dataset(file, names, rng):
     name = _any(names, rng)
     del file[name]
@@ -247,6 +284,11 @@ CHANGES = (
     circle,
     store_outside,
     view_outside,
+    variable_size,
+    tree_of_links,
+    deep_groups,
+    escaping_name,
+    compress,
     group_for_dataset,
 )
 MUTATIONS = tuple(_edit(change) for change in CHANGES)

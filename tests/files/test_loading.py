@@ -1,0 +1,178 @@
+"""What a file may make the loading of a model do."""
+
+import shutil
+import time
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from keras_randproj import EUGenDense
+from keras_randproj import PRPDense
+from keras_randproj import _keras
+from keras_randproj import config
+from keras_randproj.files import check_sizes
+from keras_randproj.files import records_behind
+
+
+def build(seed=3):
+    layers = [PRPDense(6, seed=seed), PRPDense(6, seed=seed + 1)]
+    return keras.Sequential([keras.Input((6,)), *layers])
+
+
+def edit(path, change):
+    """Applies `change` to the group of vectors of the first layer."""
+    with h5py.File(path, "r+") as file:
+        change(file["layers/prp_dense/vars"])
+
+
+def outside(path):
+    """Ways to have another file's bytes in an array."""
+
+    def external(group):
+        del group["alpha"]
+        group.create_dataset("alpha", (6,), "f4", external=[(str(path), 0, 24)])
+
+    def virtual(group):
+        layout = h5py.VirtualLayout((6,), "f4")
+        layout[:] = h5py.VirtualSource(str(path), "alpha", (6,))
+        del group["alpha"]
+        group.create_virtual_dataset("alpha", layout)
+
+    def link(group):
+        del group["alpha"]
+        group["alpha"] = h5py.ExternalLink(str(path), "/alpha")
+
+    def soft(group):
+        del group["alpha"]
+        group["alpha"] = h5py.SoftLink("/layers/prp_dense_1/vars/alpha")
+
+    def variable(group):
+        del group["alpha"]
+        kind = h5py.vlen_dtype(np.dtype("f4"))
+        group.create_dataset("alpha", (6,), kind)
+
+    return external, virtual, link, soft, variable
+
+
+@pytest.mark.parametrize("which", range(5))
+def test_other_files_are_not_read_and_nothing_is_assigned(which, tmp_path):
+    """Keras refuses the first four in its own layers."""
+    path = tmp_path / "m.weights.h5"
+    build().save_weights(path)
+    edit(path, outside(tmp_path / "secret")[which])
+    model = build(seed=9)
+    before = [np.array(w) for w in model.get_weights()]
+    with pytest.raises(ValueError, match=r"another file|must not link|a type"):
+        model.load_weights(path)
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [layer.seed for layer in model.layers] == [9, 10]
+
+
+def test_a_deep_chain_of_groups_takes_no_time(tmp_path):
+    """Thirty thousand groups inside each other, which took minutes."""
+    path = tmp_path / "m.weights.h5"
+    build().save_weights(path)
+    with h5py.File(path, "r+") as file:
+        group = file.create_group("deep")
+        for _ in range(3000):
+            group = group.create_group("/".join("aaaaaaaaaa"))
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="deep"):
+        build().load_weights(path)
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("shard", [0, -1])
+def test_every_shard_is_guarded(shard, tmp_path):
+    path = tmp_path / "m.weights.json"
+    build().save_weights(path, max_shard_size=200 / 2**30)
+    shards = sorted(tmp_path.glob("*.h5"))
+    assert len(shards) > 2
+    with h5py.File(shards[shard], "r+") as file:
+        file.create_dataset("huge", (2**28,), "f4", chunks=(2**16,))
+    with pytest.raises(ValueError, match="declares 1073741824 bytes"):
+        build().load_weights(path)
+
+
+def test_records_behind_a_store_are_those_of_all_shards(tmp_path, monkeypatch):
+    found = {}
+
+    def load(layer, store, original=PRPDense.load_own_variables):
+        found[layer.seed] = records_behind(store), records_behind(dict(store))
+        original(layer, store)
+
+    monkeypatch.setattr(PRPDense, "load_own_variables", load)
+    for name in ("m.weights.h5", "m.weights.json"):
+        found.clear()
+        model = build()
+        sizes = {} if name.endswith("h5") else {"max_shard_size": 2e-7}
+        model.save_weights(tmp_path / name, **sizes)
+        model.load_weights(tmp_path / name)
+        for records, none in found.values():
+            assert [record.seed for record in records] == [3, 4]
+            assert none == []
+        assert len(found) == 2
+
+
+def test_a_plain_dict_is_searched_by_nobody():
+    check_sizes({"a": np.zeros(3)}, "A layer")
+    assert records_behind({"digest": np.zeros(16, "uint8")}) == []
+
+
+def test_blocks_are_counted_before_one_is_built():
+    layer = EUGenDense(1, 2**29, norm_feature=False)
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="matrices"):
+        layer.build((None, 1))
+    assert time.perf_counter() - start < 5
+
+
+def test_the_limit_is_of_all_matrices_of_one_load(tmp_path, monkeypatch):
+    """And not of what is built by hand, or of two loads."""
+    path = tmp_path / "m.keras"
+    layers = [PRPDense(200, seed=seed) for seed in range(4)]
+    keras.Sequential([keras.Input((200,)), *layers]).save(path)
+    monkeypatch.setattr(config, "_max_elements", 4 * 200 * 200)
+    for _ in range(3):
+        keras.models.load_model(path)
+    monkeypatch.setattr(config, "_max_elements", 4 * 200 * 200 - 1)
+    with pytest.raises(Exception, match="together take as much work as 160000"):
+        keras.models.load_model(path)
+    for seed in range(4):
+        PRPDense(200, seed=seed).build((None, 200))
+
+
+def test_a_qr_counts_by_its_cost(tmp_path, monkeypatch):
+    path = tmp_path / "m.keras"
+    layer = PRPDense(256, projection="orthogonal", seed=1)
+    keras.Sequential([keras.Input((256,)), layer]).save(path)
+    monkeypatch.setattr(config, "_max_elements", 256 * 256)
+    with pytest.raises(Exception, match="as much work as"):
+        keras.models.load_model(path)
+    monkeypatch.setattr(config, "_max_elements", layer.family.cost((256, 256)))
+    keras.models.load_model(path)
+
+
+def test_keras_tells_one_load_from_the_next(tmp_path, monkeypatch):
+    """What `_keras.shared_objects` is for; no public name gives it."""
+    assert _keras.shared_objects() is None
+    seen = []
+
+    def check_cost(*_, original=config.check_cost):
+        seen.append(_keras.shared_objects())
+        original(*_)
+
+    monkeypatch.setattr(config, "check_cost", check_cost)
+    path = tmp_path / "m.keras"
+    build().save(path)
+    assert seen == [None, None]
+    keras.models.load_model(path)
+    assert seen[2] is seen[3]
+    assert isinstance(seen[2], dict)
+    assert _keras.shared_objects() is None
+    shutil.copy(path, tmp_path / "other.keras")
+    keras.models.load_model(tmp_path / "other.keras")
+    assert seen[4] is not seen[2]
