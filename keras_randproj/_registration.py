@@ -7,6 +7,7 @@ a framework; so they are imported right after Keras, whichever comes first.
 
 import contextlib
 import importlib
+import importlib.abc
 import sys
 import threading
 
@@ -58,7 +59,7 @@ class _AfterKeras:
             importlib.import_module(LAYERS)
 
 
-class _Loader:
+class _Loader(importlib.abc.Loader):
     """A module's loader, until the module is executed."""
 
     def __init__(self, loader, finder):

@@ -1,7 +1,7 @@
 """The command `keras-randproj`."""
 
 import argparse
-import contextlib
+import io
 import importlib
 import json
 import sys
@@ -25,9 +25,9 @@ def main(arguments=None):
         is none; of all commands 2 where they could not be carried out.
     """
     # A name in a file may not be printable in the terminal's encoding.
-    with contextlib.suppress(AttributeError):
-        sys.stdout.reconfigure(errors="backslashreplace")
-        sys.stderr.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
