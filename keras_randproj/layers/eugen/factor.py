@@ -77,6 +77,8 @@ class EUGenFactor(WholeLayer):
             count_blocks(self.family, input_dim, self.units), self.described
         )
         if self.mode == "trained":
+            shape = input_dim, self.units
+            settings.charge(self.family, shape, self.described)
             divided.by_columns(self, "kernel")
             start = matrix(self.family, self.seed, input_dim, self.units)
             self.kernel = self.add_weight(
