@@ -1,8 +1,8 @@
 """The command `keras-randproj`."""
 
 import argparse
-import contextlib
 import importlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -25,9 +25,9 @@ def main(arguments=None):
         is none; of all commands 2 where they could not be carried out.
     """
     # A name in a file may not be printable in the terminal's encoding.
-    with contextlib.suppress(AttributeError):
-        sys.stdout.reconfigure(errors="backslashreplace")
-        sys.stderr.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
@@ -72,9 +72,10 @@ def _report(options):
 
     try:
         model = keras.saving.load_model(options.file, compile=False)
+        table = text(summary(model))
     except Exception as error:  # Keras raises many kinds for damaged files.
         raise ValueError(f"The model cannot be loaded: {error}") from error
-    print(text(summary(model)))
+    print(table)
     print(f"\n{options.file}: {Path(options.file).stat().st_size:,} bytes")
     return 0
 
