@@ -11,6 +11,8 @@ from keras_randproj import __version__
 from keras_randproj import _backends
 
 NOT_DONE = 2
+# Of an error: our own words, and some of the file's and of Keras's.
+MAX_MESSAGE = 800
 
 
 def main(arguments=None):
@@ -35,7 +37,9 @@ def main(arguments=None):
         from keras_randproj.files.printable import printable
 
         said = str(error) or type(error).__name__
-        print(f"keras-randproj: {printable(said, 1000)}", file=sys.stderr)
+        print(
+            f"keras-randproj: {printable(said, MAX_MESSAGE)}", file=sys.stderr
+        )
         return NOT_DONE
 
 
