@@ -10,6 +10,7 @@ import importlib
 import importlib.abc
 import sys
 import threading
+from typing import Any
 
 PACKAGE = __package__
 LAYERS = f"{PACKAGE}.layers"
@@ -39,7 +40,7 @@ class _AfterKeras:
             return None
         for finder in list(sys.meta_path):
             if finder is not self and hasattr(finder, "find_spec"):
-                spec = finder.find_spec(name, path, target)
+                spec: Any = finder.find_spec(name, path, target)
                 if spec is not None:
                     if spec.loader is not None:
                         spec.loader = _Loader(spec.loader, self)

@@ -1,8 +1,8 @@
 """The command `keras-randproj`."""
 
 import argparse
-import io
 import importlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -11,6 +11,8 @@ from keras_randproj import __version__
 from keras_randproj import _backends
 
 NOT_DONE = 2
+# Of an error: our own words, and some of the file's and of Keras's.
+MAX_MESSAGE = 800
 
 
 def main(arguments=None):
@@ -35,7 +37,9 @@ def main(arguments=None):
         from keras_randproj.files.printable import printable
 
         said = str(error) or type(error).__name__
-        print(f"keras-randproj: {printable(said, 1000)}", file=sys.stderr)
+        print(
+            f"keras-randproj: {printable(said, MAX_MESSAGE)}", file=sys.stderr
+        )
         return NOT_DONE
 
 
@@ -72,9 +76,10 @@ def _report(options):
 
     try:
         model = keras.saving.load_model(options.file, compile=False)
+        table = text(summary(model))
     except Exception as error:  # Keras raises many kinds for damaged files.
         raise ValueError(f"The model cannot be loaded: {error}") from error
-    print(text(summary(model)))
+    print(table)
     print(f"\n{options.file}: {Path(options.file).stat().st_size:,} bytes")
     return 0
 

@@ -71,13 +71,11 @@ def check_elements(shape: tuple[int, int], owner: str) -> None:
         owner: What declares it, for the message.
 
     Raises:
-        ValueError: If it has too many entries, alone or with the other
-            matrices of the file that is being loaded.
+        ValueError: If it has too many entries.
     """
     entries = shape[0] * shape[1]
     declared = f"{owner} declares a matrix of {shape[0]} x {shape[1]} = "
     _check(entries, f"{declared}{entries} entries")
-    _charge(entries, owner)
 
 
 def check_cost(
@@ -91,8 +89,7 @@ def check_cost(
         owner: What declares it, for the message.
 
     Raises:
-        ValueError: If it is too large, alone or with the other matrices of
-            the file that is being loaded.
+        ValueError: If it is too large.
     """
     entries, cost = shape[0] * shape[1], family.cost(shape)
     declared = f"{owner} declares a matrix of {shape[0]} x {shape[1]} = "
@@ -102,14 +99,29 @@ def check_cost(
         f"{declared}{entries} entries of the family '{family.name}', as much "
         f"work as {cost} plain entries",
     )
-    _charge(cost, owner)
 
 
-def _charge(cost, owner):
-    """Adds to what the load that is going on, if any, has asked for."""
+def charge(family: matrices.Family, shape: tuple[int, int], owner: str) -> None:
+    """Checks a matrix that is about to be made, and counts it.
+
+    While `keras.saving.load_model` builds a model, the matrices of one load
+    are counted together. Each is charged once, by what makes it; a layer that
+    looks ahead at what it will hold uses `check_cost`.
+
+    Args:
+        family: Of the matrix.
+        shape: `(input_dim, units)` of the matrix.
+        owner: What makes it, for the message.
+
+    Raises:
+        ValueError: If it is too large, alone or with the other matrices of
+            the file that is being loaded.
+    """
+    check_cost(family, shape, owner)
     load = _keras.shared_objects()
     if load is None:
         return
+    cost = family.cost(shape)
     spent = load.get(_ACCOUNT, 0) + max(LEAST_COST, cost)
     _check(
         spent,

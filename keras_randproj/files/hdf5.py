@@ -17,6 +17,8 @@ from h5py import h5s
 from h5py import h5t
 from h5py import h5z
 
+from keras_randproj.files.printable import printable
+
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 64
 MAX_PATH = 1024
@@ -119,7 +121,9 @@ def _visit(group, path, depth, state):
             array = _array(h5d.open(group, name), child, wanted)
             arrays[_text(name)] = array
         elif info.type != h5o.TYPE_GROUP:
-            raise ValueError(f"The file has a bare data type at {child!r}.")
+            raise ValueError(
+                f"The file has a bare data type at {printable(child)!r}."
+            )
         elif _address(info) not in seen:
             seen.add(_address(info))
             children.append((name, child))
@@ -146,7 +150,7 @@ def _names(group, path):
         if kind != h5l.TYPE_HARD:
             raise ValueError(
                 "The file must not link to other places. Received: a link in "
-                f"{path!r}"
+                f"{printable(path)!r}"
             )
         if len(path) + len(name) >= MAX_PATH:
             raise ValueError(f"A path has more than {MAX_PATH} bytes.")
@@ -163,22 +167,24 @@ def _array(dataset, path, wanted):
     properties = dataset.get_create_plist()
     layout = properties.get_layout()
     if properties.get_external_count() or layout == h5d.VIRTUAL:
-        raise ValueError(f"The array {path!r} lies in another file.")
+        raise ValueError(f"The array {printable(path)!r} lies in another file.")
     if not _fixed_size(kind) or space.get_simple_extent_type() == h5s.NULL:
         raise ValueError(
-            f"The array {path!r} has a type that weights have not."
+            f"The array {printable(path)!r} has a type that weights have not."
         )
     count = properties.get_nfilters()
     filters = {properties.get_filter(k)[0] for k in range(count)}
     if not filters <= FILTERS:
-        raise ValueError(f"The array {path!r} has an unusual filter.")
+        raise ValueError(
+            f"The array {printable(path)!r} has an unusual filter."
+        )
     _check_attribute(dataset, path)
     shape = space.get_simple_extent_dims() or ()
     declared = math.prod(shape) * kind.get_size()
     stored = dataset.get_storage_size()
     if declared > max(FLOOR_BYTES, MAX_EXPANSION * stored):
         raise ValueError(
-            f"The array {path!r} of the file declares {declared} bytes and "
+            f"The array {printable(path)!r} of the file declares {declared} bytes and "
             f"stores {stored}. The file is damaged, or made to exhaust "
             "memory. Load an intact copy."
         )
@@ -209,4 +215,6 @@ def _check_attribute(dataset, path):
     attribute = h5py.h5a.open(dataset, b"dtype")
     one = attribute.get_space().get_simple_extent_type() == h5s.SCALAR
     if not one or attribute.get_type().get_class() != h5t.STRING:
-        raise ValueError(f"The array {path!r} has a malformed `dtype`.")
+        raise ValueError(
+            f"The array {printable(path)!r} has a malformed `dtype`."
+        )

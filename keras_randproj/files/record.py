@@ -75,6 +75,13 @@ class Record:
                 "`keras_randproj`, or is damaged: save it again from the "
                 "original model."
             )
+        unknown = sorted(set(store.keys()) - set(KEYS))
+        if unknown:
+            raise ValueError(
+                f"{owner}: the file has {printable(str(unknown))} beside its "
+                "recipe, which no version of the contract has. It is damaged, "
+                "or was altered: load an intact copy."
+            )
         version = _scalar(store, "contract_version", owner)
         if version != CONTRACT_VERSION:
             raise NotCheckedError(

@@ -10,6 +10,7 @@ import h5py
 from keras_randproj import _keras
 from keras_randproj.files.hdf5 import Group
 from keras_randproj.files.hdf5 import walk
+from keras_randproj.files.printable import printable
 from keras_randproj.files.record import KEYS
 from keras_randproj.files.record import Record
 from keras_randproj.files.record import is_record
@@ -73,7 +74,8 @@ def records_of(files) -> list[Group]:
             continue
         there = merged.setdefault(group.path, {})
         if there.keys() & parts.keys():
-            raise ValueError(f"Two shards hold arrays of {group.path!r}.")
+            where = printable(group.path)
+            raise ValueError(f"Two shards hold arrays of {where!r}.")
         there.update(parts)
     groups = (Group(path, arrays) for path, arrays in sorted(merged.items()))
     return [group for group in groups if is_record(group.arrays)]

@@ -16,6 +16,7 @@ from typing import Any
 from typing import BinaryIO
 
 from keras_randproj.files.not_checked_error import NotCheckedError
+from keras_randproj.files.printable import printable
 
 # Of a file, of all shards, or of a member of an archive.
 MAX_BYTES = 2**31
@@ -130,7 +131,7 @@ def open_shards(
             if not inside or not name.endswith(".weights.h5"):
                 raise ValueError(
                     "The index must name `.weights.h5` files beside it. "
-                    f"Received: {name!r}"
+                    f"Received: {printable(repr(name))}"
                 )
             names.add(name)
     if len(names) > MAX_SHARDS:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import keras
 
 from keras_randproj import _keras
+from keras_randproj.files.read_arrays import read_arrays
 from keras_randproj.files.sizes import check_sizes
 
 
@@ -15,7 +16,7 @@ class WholeLayer(keras.layers.Layer):
     Keras loads a model layer by layer, and goes on where one refuses. Each
     layer of this class therefore only reads and checks what is its own; when
     the last layer inside the outermost one has done so, all assign. Where one
-    refuses, none does.
+    refuses, none does. Keras's own layers inside take part.
 
     A subclass implements `read_own_variables`.
     """
@@ -46,19 +47,7 @@ class WholeLayer(keras.layers.Layer):
         load = self._load
         if load is None or not load.awaits(self, store):
             load = self._begin(store)
-        load.waiting.discard(id(self))
-        if not load.refusal:
-            try:
-                load.assignments.append(self.read_own_variables(store))
-            except (TypeError, ValueError) as error:
-                load.refusal = str(error)
-        if load.refusal:
-            load.assignments.clear()
-            raise ValueError(load.refusal)
-        if not load.waiting:
-            for assign in load.assignments:
-                assign()
-            load.assignments.clear()
+        load.take(self, lambda: self.read_own_variables(store))
 
     def _begin(self, store):
         """The load that this layer is the outermost one of."""
@@ -67,12 +56,13 @@ class WholeLayer(keras.layers.Layer):
         # the file holds nothing: the first reason is the one.
         if last is not None and last.refusal and last.is_of(store):
             return last
-        load = _Load(store)
+        load = self._load = _Load(store)
         for part in _keras.layers_in(self):
-            if isinstance(part, WholeLayer) and not part._was_loaded(store):
+            if not isinstance(part, WholeLayer):
+                _wait_for(part, load)
+            elif not part._was_loaded(store):
                 load.waiting.add(id(part))
                 part._load = load
-        self._load = load
         try:
             check_sizes(store, self.described)
         except ValueError as error:
@@ -116,6 +106,53 @@ class _Load:
     def awaits(self, layer, store):
         """Whether this load goes on with a layer's part of the store."""
         return self.is_of(store) and id(layer) in self.waiting
+
+    def take(self, layer, read):
+        """Reads a layer's part; assigns all parts if it was the last.
+
+        Args:
+            layer: The layer.
+            read: Function that returns what assigns the part.
+
+        Raises:
+            ValueError: If this part or an earlier one is refused.
+        """
+        self.waiting.discard(id(layer))
+        if not self.refusal:
+            try:
+                self.assignments.append(read())
+            except (TypeError, ValueError) as error:
+                self.refusal = str(error)
+        if self.refusal:
+            self.assignments.clear()
+            raise ValueError(self.refusal)
+        if not self.waiting:
+            for assign in self.assignments:
+                assign()
+            self.assignments.clear()
+
+
+def _wait_for(layer, load):
+    """Has a layer of Keras's, inside one of ours, take part in a load.
+
+    Its own method would assign at once, and also after a refusal.
+    """
+    expected: dict = {}
+    layer.save_own_variables(expected)
+    if not expected:
+        return
+
+    def load_own_variables(store):
+        del layer.load_own_variables
+        load.take(layer, lambda: read(store))
+
+    def read(store):
+        owner = f"Layer '{layer.path or layer.name}'"
+        values = read_arrays(store, expected, owner)
+        return lambda: layer.load_own_variables(values)
+
+    load.waiting.add(id(layer))
+    layer.load_own_variables = load_own_variables
 
 
 def _nothing():

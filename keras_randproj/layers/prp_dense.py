@@ -20,8 +20,8 @@ from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import seed_integer
+from keras_randproj.files.read_arrays import read_arrays
 from keras_randproj.files.whole_layer import WholeLayer
-from keras_randproj.layers.read_weights import read_arrays
 from keras_randproj.layers.scaled_weight import add_scaled_weight
 from keras_randproj.projections import ProjectionStack
 

@@ -1,6 +1,5 @@
 """The transformer block whose matrices come from a seed."""
 
-import functools
 from typing import Any
 
 import keras
@@ -187,7 +186,7 @@ class PRPTransformerBlock(DenseHolder):
         }
         if self.attention_kind == "dense":
             return DenseAttention(**options)
-        seed = derive_seed(self.projection_seed, PARTS.index("attention"))
+        seed = self._part_seed("attention")
         return PRPMultiHeadAttention(projection_seed=seed, **options)
 
     def _feed_forward(self):
@@ -197,7 +196,7 @@ class PRPTransformerBlock(DenseHolder):
             activation=self.activation,
             gated=self.gated,
             use_bias=self.use_bias,
-            seed=derive_seed(self.projection_seed, PARTS.index("feed_forward")),
+            seed=self._part_seed("feed_forward"),
             options=self.feed_forward_options,
             dtype=self.dtype_policy,
             name="feed_forward",
@@ -280,7 +279,15 @@ class PRPTransformerBlock(DenseHolder):
 
     def read_own_variables(self, store):
         seed = read_seed(self, store, "projection_seed")
-        return functools.partial(setattr, self, "projection_seed", seed)
+
+        def assign():
+            self.projection_seed = seed
+            self.feed_forward.seed = self._part_seed("feed_forward")
+
+        return assign
+
+    def _part_seed(self, part):
+        return derive_seed(self.projection_seed, PARTS.index(part))
 
     def get_config(self):
         config = {

@@ -82,7 +82,7 @@ class HeldMatrix:
             ValueError: If it was built for another size, or is too large.
         """
         if self.operands is None:
-            settings.check_cost(
+            settings.charge(
                 self.family, (input_dim, self.units), layer.described
             )
             self.input_dim = input_dim

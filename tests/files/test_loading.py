@@ -71,13 +71,13 @@ def test_other_files_are_not_read_and_nothing_is_assigned(which, tmp_path):
     assert [layer.seed for layer in model.layers] == [9, 10]
 
 
-def test_a_deep_chain_of_groups_takes_no_time(tmp_path):
-    """Thirty thousand groups inside each other, which took minutes."""
+def test_a_deep_chain_of_groups_is_not_followed(tmp_path):
+    """Three hundred take as long as thirty thousand: they are not visited."""
     path = tmp_path / "m.weights.h5"
     build().save_weights(path)
     with h5py.File(path, "r+") as file:
         group = file.create_group("deep")
-        for _ in range(3000):
+        for _ in range(30):
             group = group.create_group("/".join("aaaaaaaaaa"))
     start = time.perf_counter()
     with pytest.raises(ValueError, match="deep"):
@@ -88,9 +88,9 @@ def test_a_deep_chain_of_groups_takes_no_time(tmp_path):
 @pytest.mark.parametrize("shard", [0, -1])
 def test_every_shard_is_guarded(shard, tmp_path):
     path = tmp_path / "m.weights.json"
-    build().save_weights(path, max_shard_size=200 / 2**30)
+    build().save_weights(path, max_shard_size=100 / 2**30)
     shards = sorted(tmp_path.glob("*.h5"))
-    assert len(shards) > 2
+    assert len(shards) > 1
     with h5py.File(shards[shard], "r+") as file:
         file.create_dataset("huge", (2**28,), "f4", chunks=(2**16,))
     with pytest.raises(ValueError, match="declares 1073741824 bytes"):
@@ -152,7 +152,8 @@ def test_a_qr_counts_by_its_cost(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "_max_elements", 256 * 256)
     with pytest.raises(Exception, match="as much work as"):
         keras.models.load_model(path)
-    monkeypatch.setattr(config, "_max_elements", layer.family.cost((256, 256)))
+    cost = layer.projection.family.cost((256, 256))
+    monkeypatch.setattr(config, "_max_elements", cost)
     keras.models.load_model(path)
 
 
@@ -161,11 +162,11 @@ def test_keras_tells_one_load_from_the_next(tmp_path, monkeypatch):
     assert _keras.shared_objects() is None
     seen = []
 
-    def check_cost(*_, original=config.check_cost):
+    def charge(*_, original=config.charge):
         seen.append(_keras.shared_objects())
         original(*_)
 
-    monkeypatch.setattr(config, "check_cost", check_cost)
+    monkeypatch.setattr(config, "charge", charge)
     path = tmp_path / "m.keras"
     build().save(path)
     assert seen == [None, None]

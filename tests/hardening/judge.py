@@ -1,5 +1,7 @@
 """What becomes of a damaged file: one of a few words."""
 
+import contextlib
+import io
 import json
 import zipfile
 import zlib
@@ -9,6 +11,7 @@ import keras
 import numpy as np
 
 import keras_randproj
+from keras_randproj import cli
 
 from . import models
 from . import sentinel
@@ -171,7 +174,28 @@ class Judge:
                     outcome = target.outcome_of(target.load(path)), ""
             except Exception as error:
                 outcome = self._of_error(error)
+            unclean = target.kind == "keras" and self._report(path)
+            if unclean:
+                outcome = UNCLEAN, unclean
         return (EXECUTED, str(seen)) if seen else outcome
+
+    def _report(self, path):
+        """What is wrong with `keras-randproj report`; empty if nothing is."""
+        printed = io.StringIO()
+        try:
+            with (
+                sentinel.bounded(self.bound),
+                contextlib.redirect_stdout(printed),
+                contextlib.redirect_stderr(printed),
+            ):
+                status = cli.main(["report", str(path)])
+        except Exception as error:
+            return f"report: {type(error).__name__}: {error}"[:500]
+        text = printed.getvalue()
+        clean = all(line.isprintable() for line in text.split("\n"))
+        if status in (0, 2) and clean and "Traceback" not in text:
+            return ""
+        return f"report: status {status}, {text!a}"[:500]
 
     def _of_error(self, error):
         said = f"{type(error).__name__}: {error}"[:500]

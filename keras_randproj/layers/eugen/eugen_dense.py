@@ -250,9 +250,9 @@ class EUGenDense(DenseHolder):
         return self.head.bias if self.built else None
 
     def build(self, input_shape):
-        self.features.build(input_shape)
         width = self.features.order * self.features.num_features
         settings.check_elements((width, self.units), f"Layer '{self.name}'")
+        self.features.build(input_shape)
         divided.by_rows(self, f"{self.head.name}/kernel")
         self.head.build((None, width))
         self.input_spec = self.features.input_spec

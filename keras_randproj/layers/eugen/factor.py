@@ -16,9 +16,9 @@ from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
+from keras_randproj.files.read_arrays import read_weights
 from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.layers.prp_dense import PRPDense
-from keras_randproj.layers.read_weights import read_weights
 from keras_randproj.matrices import derive_seed
 from keras_randproj.projections import family_of
 from keras_randproj.projections.seeded_initializer import SeededInitializer
@@ -77,6 +77,8 @@ class EUGenFactor(WholeLayer):
             count_blocks(self.family, input_dim, self.units), self.described
         )
         if self.mode == "trained":
+            shape = input_dim, self.units
+            settings.charge(self.family, shape, self.described)
             divided.by_columns(self, "kernel")
             start = matrix(self.family, self.seed, input_dim, self.units)
             self.kernel = self.add_weight(

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_randproj.layers.read_weights import read_arrays
+from keras_randproj.files.read_arrays import read_arrays
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
