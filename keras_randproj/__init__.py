@@ -32,13 +32,9 @@ if TYPE_CHECKING:
     from keras_randproj.layers import PRPTransformerBlock as PRPTransformerBlock
     from keras_randproj.transfer.convert import convert as convert
     from keras_randproj.transfer.distill import distill as distill
-<<<<<<< HEAD
-    from keras_randproj.transfer.distill_layer import distill_layer as distill_layer
-=======
     from keras_randproj.transfer.distill_layer import (
         distill_layer as distill_layer,
     )
->>>>>>> files
     from keras_randproj.transfer.merge import merge as merge
 
 __version__ = "0.1.0"

@@ -184,8 +184,8 @@ def _array(dataset, path, wanted):
     stored = dataset.get_storage_size()
     if declared > max(FLOOR_BYTES, MAX_EXPANSION * stored):
         raise ValueError(
-            f"The array {printable(path)!r} of the file declares {declared} bytes and "
-            f"stores {stored}. The file is damaged, or made to exhaust "
+            f"The array {printable(path)!r} of the file declares {declared} "
+            f"bytes and stores {stored}. The file is damaged, or made to exhaust "
             "memory. Load an intact copy."
         )
     plain = layout in (h5d.CONTIGUOUS, h5d.COMPACT) and not filters

@@ -29,9 +29,9 @@ def entered(layer, x):
         return names[::-1]
 
     def note(frame, event, arg):
-        if (event == "c_call" and arg.__name__ in PRODUCTS) or (
-            event == "call" and frame.f_code.co_name == "matmul"
-        ):
+        direct = event == "c_call" and arg.__name__ in PRODUCTS
+        of_keras = event == "call" and frame.f_code.co_name == "matmul"
+        if direct or of_keras:
             paths.append(active(frame))
 
     sys.setprofile(note)
