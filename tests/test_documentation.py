@@ -60,7 +60,7 @@ def test_pages_show_the_committed_results():
 
 def test_each_promise_of_security_names_a_test_that_there_is():
     text = (ROOT / "SECURITY.md").read_text()
-    promises = re.findall(r"^\|.*\| (.*) \|$", text, re.M)[1:]
+    promises = re.findall(r"^\|.*\| (.*) \|$", text, re.M)[2:]
     tests = "".join(p.read_text() for p in (ROOT / "tests").rglob("test_*.py"))
     assert len(promises) > 10
     for promise in promises:
