@@ -185,8 +185,8 @@ def _array(dataset, path, wanted):
     if declared > max(FLOOR_BYTES, MAX_EXPANSION * stored):
         raise ValueError(
             f"The array {printable(path)!r} of the file declares {declared} "
-            f"bytes and stores {stored}. The file is damaged, or made to exhaust "
-            "memory. Load an intact copy."
+            f"bytes and stores {stored}. The file is damaged, or made to "
+            "exhaust memory. Load an intact copy."
         )
     plain = layout in (h5d.CONTIGUOUS, h5d.COMPACT) and not filters
     small = kind.get_class() == h5t.INTEGER and declared <= MAX_VALUE
