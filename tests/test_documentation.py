@@ -56,3 +56,16 @@ def test_the_site_names_every_page():
 def test_pages_show_the_committed_results():
     command = [sys.executable, str(ROOT / "tools/results.py"), "--check"]
     subprocess.run(command, check=True)
+
+
+def test_each_promise_of_security_names_a_test_that_there_is():
+    text = (ROOT / "SECURITY.md").read_text()
+    promises = re.findall(r"^\|.*\| (.*) \|$", text, re.M)[2:]
+    tests = "".join(p.read_text() for p in (ROOT / "tests").rglob("test_*.py"))
+    assert len(promises) > 10
+    for promise in promises:
+        paths = re.findall(r"tests/[\w/]+\.py", promise)
+        names = re.findall(r"\btest_\w+(?=`)", promise)
+        assert paths or names or promise.startswith("the same"), promise
+        assert all((ROOT / path).exists() for path in paths), promise
+        assert all(f"def {name}(" in tests for name in names), promise
