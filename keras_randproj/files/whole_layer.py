@@ -143,13 +143,23 @@ def _wait_for(layer, load):
         return
 
     def load_own_variables(store):
-        del layer.load_own_variables
-        load.take(layer, lambda: read(store))
+        if not load.is_of(store):
+            del layer.load_own_variables
+            layer.load_own_variables(store)
+        elif load.refusal:
+            # Keras comes again, by the other names of the layer.
+            raise ValueError(load.refusal)
+        else:
+            load.take(layer, lambda: read(store))
 
     def read(store):
         owner = f"Layer '{layer.path or layer.name}'"
         values = read_arrays(store, expected, owner)
-        return lambda: layer.load_own_variables(values)
+        return lambda: assign(values)
+
+    def assign(values):
+        del layer.load_own_variables
+        layer.load_own_variables(values)
 
     load.waiting.add(id(layer))
     layer.load_own_variables = load_own_variables
