@@ -296,7 +296,7 @@ def never(layer):
         # An earlier rule takes the only layer of that name.
         (("h*", to_eugen(4)), r"'h\*'"),
     ],
-    ids=lambda value: str(value[0]) if isinstance(value, tuple) else "",
+    ids=["haed", "class", "function", "inner", "attention", "h*"],
 )
 def test_a_rule_without_effect_is_refused(rule, shown):
     """Though another one has an effect."""
