@@ -40,7 +40,7 @@ def philox4x32(counter, seed: int) -> np.ndarray:
     Example:
 
     >>> philox4x32((0, 0, 0, 0), seed=0)
-    array([1713891541, 3781805453, 3160382108, 2617971721], dtype=uint32)
+    array([1713891541, 3781805453, 3159862348, 2600524760], dtype=uint32)
     """
     words = np.broadcast_arrays(*[np.asarray(c, "uint64") for c in counter])
     shape = words[0].shape

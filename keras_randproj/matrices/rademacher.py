@@ -22,8 +22,8 @@ class Rademacher(TiledFamily):
     Example:
 
     >>> Rademacher().entries(seed=7, rows=(0, 2), cols=(0, 3))
-    array([[ 1.,  1., -1.],
-           [ 1., -1.,  1.]], dtype=float32)
+    array([[-1., -1.,  1.],
+           [-1.,  1., -1.]], dtype=float32)
     """
 
     name = "rademacher"

@@ -144,8 +144,8 @@ def entries(
     Example:
 
     >>> entries("rademacher", seed=7, rows=(0, 2), cols=(0, 3))
-    array([[ 1.,  1., -1.],
-           [ 1., -1.,  1.]], dtype=float32)
+    array([[-1., -1.,  1.],
+           [-1.,  1., -1.]], dtype=float32)
     """
     make = getattr(get(family, **family_options), "entries", None)
     if make is None:

@@ -33,8 +33,13 @@ class AtomicCheckpoint(keras.callbacks.ModelCheckpoint):
 
     Example:
 
-    >>> checkpoint = AtomicCheckpoint("best.keras", save_best_only=True)
-    >>> model.fit(x, y, validation_split=0.1, callbacks=[checkpoint])
+    >>> model = keras.Sequential([keras.Input((4,)), PRPDense(1)])
+    >>> model.compile("adam", "mse")
+    >>> checkpoint = AtomicCheckpoint("best.keras", monitor="loss")
+    >>> x, y = np.ones((8, 4)), np.ones((8, 1))
+    >>> history = model.fit(x, y, callbacks=[checkpoint], verbose=0)
+    >>> keras.models.load_model("best.keras").count_params()
+    10
     """
 
     def __init__(self, filepath, **kwargs):

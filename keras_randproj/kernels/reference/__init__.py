@@ -27,13 +27,11 @@ def refusals(operands, x):
 
 def modulate(operands, x, alphas, scale=None, bias=None):
     """See `kernels.modulate`."""
-    after = 1.0
+    after = None
     for operand, alpha in zip(operands, alphas, strict=True):
-        before, rest = split_gain(operand.input_dim)
-        gain = before * after
-        x = PRODUCTS[type(operand)](
-            operand, x, gain if alpha is None else alpha * gain
-        )
-        after = rest
+        x = x if after is None else x * after
+        before, after = split_gain(operand.input_dim)
+        alpha = before if alpha is None else alpha * before
+        x = PRODUCTS[type(operand)](operand, x, alpha)
     y = x * (after if scale is None else scale * after)
     return y if bias is None else y + bias
