@@ -19,8 +19,5 @@ def modulate(operands, x, alphas, scale=None, bias=None):
         run = slice(start, stop)
         last = stop == len(operands)
         vectors = (scale, bias) if last else (None, None)
-        if stop - start > 1:
-            x = calls.modulate_stages(operands[run], x, alphas[run], *vectors)
-        else:
-            x = calls.modulate(operands[start], x, alphas[start], *vectors)
+        x = calls.modulate(operands[run], x, alphas[run], *vectors)
     return x

@@ -63,7 +63,7 @@ def launch(
     if batch == 0:
         empty = x.new_zeros((2, outputs), dtype=torch.float32)
         return y, None if probe is None else empty
-    chosen = setting(order, x.dtype, probe is not None)
+    chosen = setting(order, x.dtype, len(signs), probe is not None)
     tiles = math.prod(chosen.cuts)
     added = transposed and groups > 1
     kernel, lanes = hadamard_kernels.tile_kernel, tiles

@@ -73,9 +73,7 @@ def tile_kernel(
         index_out, slots, group, outputs, not TRANSPOSED, CHOSEN, SHAPE
     )
     if TILES * ADDED == 1:
-        at, here = place(
-            index, slots, group, inputs, TRANSPOSED, CHOSEN, SHAPE
-        )
+        at, here = place(index, slots, group, inputs, TRANSPOSED, CHOSEN, SHAPE)
         each = factor(
             alphas[0],
             signs[0] + group * ORDER,
@@ -101,9 +99,7 @@ def tile_kernel(
     ):
         line = (block * ROWS + nth).to(tl.int64)
         if TILES * ADDED == 1:
-            values = fetch(
-                x, line * inputs + at, (line < batch) & here, FULL
-            )
+            values = fetch(x, line * inputs + at, (line < batch) & here, FULL)
             values = products(values * each, left, right, SHAPE, PARTS, WIDE)
         else:
             values = tl.zeros(index_out.shape, tl.float32)
@@ -145,9 +141,7 @@ def tile_kernel(
         for stage in tl.static_range(1, DEPTH):
             # Back, the signs come after each transform.
             each = fetch(alphas[stage], index, index >= 0, True)
-            each *= fetch(
-                signs[stage - TRANSPOSED], index, index >= 0, True
-            )
+            each *= fetch(signs[stage - TRANSPOSED], index, index >= 0, True)
             values = next_stage(values, SHAPE) * (each * ORDER**-0.5)
             values = products(values, left, right, SHAPE, PARTS, WIDE)
         if TRANSPOSED and GROUPS == 1:
@@ -223,7 +217,7 @@ def row_kernel(
     for block in tl.range(
         tl.program_id(0), batch, tl.num_programs(0), num_stages=STAGES
     ):
-        line = block.to(tl.int64)
+        line = tl.full((), 0, tl.int64) + block
         tiles = ()
         for tile in tl.static_range(TILES):
             _, index = entries(tile, SHAPE)

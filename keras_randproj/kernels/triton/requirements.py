@@ -11,14 +11,13 @@ from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.operands import StoredMatrix
 
-OLDEST_TRITON = (3, 2)
+OLDEST_TRITON = (3, 4)
 # bfloat16 products and asynchronous copies begin with Ampere.
 OLDEST_GPU = (8, 0)
 # Rows of a transform that a program can hold.
 LARGEST_ORDER = 32768
-# Shared memory that a number of a row takes between stages, rounded up from
-# what the compiler reports (132,096 bytes at order 32768).
-ROW_BYTES = 4.125
+# Shared memory of a program, rounded up from what the compiler reports.
+SHARED_BYTES = 96 * 1024
 TILES_A_SIDE = 2**32
 DTYPES = ("float32", "float16", "bfloat16")
 
@@ -65,14 +64,12 @@ def _tensor(operand, x):
                 f"the GPU has compute capability {capability}, and kernels "
                 f"need {OLDEST_GPU}"
             )
-        if isinstance(operand, SignedHadamard):
-            needed = int(ROW_BYTES * operand.signs.shape[1])
-            offered = getattr(gpu, "shared_memory_per_block_optin", needed)
-            if needed > offered:
-                yield (
-                    f"a row of the transform takes {needed} bytes of shared "
-                    f"memory, and the GPU offers {offered}"
-                )
+        offered = getattr(gpu, "shared_memory_per_block_optin", SHARED_BYTES)
+        if offered < SHARED_BYTES:
+            yield (
+                f"a kernel takes up to {SHARED_BYTES} bytes of shared memory, "
+                f"and the GPU offers {offered}"
+            )
     elif os.environ.get("TRITON_INTERPRET") != "1":
         yield (
             f"the input is on {x.device.type}, not on a CUDA device "

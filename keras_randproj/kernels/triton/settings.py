@@ -6,6 +6,7 @@ shared memory that the compiler reports, and are not measured.
 """
 
 from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 
@@ -43,10 +44,10 @@ class Setting:
 
 # Orders up to 128 take one product, of as many rows as fill it.
 SMALL = {
-    1 << k: Setting((1, max(16, 1 << k)), rows=max(16, 2048 >> max(k, 4)))
+    1 << k: Setting((1, max(16, 1 << k)), rows=2048 >> max(k, 4))
     for k in range(8)
 }
-LARGE = {
+BFLOAT16 = SMALL | {
     256: Setting((16, 16), rows=8),
     512: Setting((16, 32), rows=4),
     1024: Setting((32, 32), rows=2),
@@ -56,15 +57,42 @@ LARGE = {
     16384: Setting((64, 64), (2, 2), stages=1),
     32768: Setting((64, 128), (2, 2), warps=8, stages=1),
 }
-SETTINGS = SMALL | LARGE
+# Several parts need more registers.
+PARTED = BFLOAT16 | {
+    4096: Setting((64, 64), warps=8),
+    8192: Setting((64, 64), (1, 2), warps=8, stages=1),
+    16384: Setting((64, 64), (2, 2), warps=8, stages=1),
+}
+# Sums over the batch as well: a program has one tile of the outputs.
+SUMS = BFLOAT16 | {
+    4096: Setting((64, 64), warps=8, stages=2),
+    8192: Setting((64, 64), (1, 2), warps=8, stages=1),
+    16384: Setting((64, 64), (2, 2), warps=8, stages=1),
+    32768: Setting((64, 64), (2, 4), warps=8, stages=1),
+}
+# Above it a program has no registers for the parts of a float32, and the
+# library's two products are taken.
+LARGEST_FLOAT32 = 8192
+# Above it stages that follow each other have no registers in one kernel.
+LARGEST_STAGES = 4096
 
 
-def setting(order, dtype, sums):
+def setting(order, dtype, depth, sums):
     """The `Setting` of a launch.
 
     Args:
         order: Integer, the order of H.
         dtype: torch dtype of the numbers.
+        depth: Integer, how many stages follow each other.
         sums: Whether sums over the batch stay in registers as well.
     """
-    return SETTINGS[order]
+    if sums:
+        return SUMS[order]
+    table = BFLOAT16 if PARTS[dtype] == 1 else PARTED
+    # Vectors of the stages would be on their way as well, in shared memory.
+    return replace(table[order], stages=1) if depth > 1 else table[order]
+
+
+def library_is_faster(order, dtype):
+    """Whether the library's two products take the place of the kernel."""
+    return dtype == torch.float32 and order > LARGEST_FLOAT32
