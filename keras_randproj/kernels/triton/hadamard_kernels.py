@@ -19,7 +19,7 @@ from keras_randproj.kernels.triton.transform import store
 from keras_randproj.kernels.triton.transform import walsh
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def tile_kernel(
     x,
     alphas,
@@ -175,7 +175,7 @@ def tile_kernel(
         )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["batch"])
 def row_kernel(
     x,
     alphas,
