@@ -84,8 +84,14 @@ def tile_kernel(
             not TRANSPOSED,
             FULL,
         )
+    # Back, the last signs go with the scale, as both follow the products.
+    SIGNED: tl.constexpr = TRANSPOSED and GROUPS == 1
     if SCALE:
-        scale = fetch(scale, to, there, FULL)
+        after = fetch(scale, to, there, FULL)
+        if SIGNED:
+            after *= fetch(signs[DEPTH - 1], to, there, FULL)
+    elif SIGNED:
+        after = fetch(signs[DEPTH - 1], to, there, FULL)
     if BIAS:
         bias = fetch(bias, to, there, FULL)
     if PROBE:
@@ -144,8 +150,6 @@ def tile_kernel(
             each *= fetch(signs[stage - TRANSPOSED], index, index >= 0, True)
             values = next_stage(values, SHAPE) * (each * ORDER**-0.5)
             values = products(values, left, right, SHAPE, PARTS, WIDE)
-        if TRANSPOSED and GROUPS == 1:
-            values *= fetch(signs[DEPTH - 1], index_out, there, FULL)
         line = (block * ROWS + nth_out).to(tl.int64)
         where = line * outputs + to
         inside = (line < batch) & there
@@ -153,8 +157,8 @@ def tile_kernel(
             seen = fetch(probe, where, inside, FULL)
             total += values * seen
             probed += seen
-        if SCALE:
-            values *= scale
+        if SCALE or SIGNED:
+            values *= after
         if BIAS:
             values += bias
         if STORE:
@@ -165,9 +169,12 @@ def tile_kernel(
         to, there = place(
             index_out, slots, group, outputs, not TRANSPOSED, CHOSEN, ONE
         )
-        sums += tl.program_id(0).to(tl.int64) * 2 * outputs
         across: tl.constexpr = (SHAPE[2], ROWS, SHAPE[1])
-        tl.store(sums + to, tl.sum(tl.reshape(total, across), 1), mask=there)
+        total = tl.sum(tl.reshape(total, across), 1)
+        if SIGNED:
+            total *= fetch(signs[DEPTH - 1], to, there, FULL)
+        sums += tl.program_id(0).to(tl.int64) * 2 * outputs
+        tl.store(sums + to, total, mask=there)
         tl.store(
             sums + outputs + to,
             tl.sum(tl.reshape(probed, across), 1),

@@ -1,4 +1,8 @@
-"""Products with P made from its seed or unpacked: grids, operator, gradients."""
+"""Products with P from its seed, or packed, as an operator with gradients.
+
+P is made once for all rows of a batch: a program multiplies a block of it by
+up to `FUSED_BATCH` rows.
+"""
 
 import functools
 import math
@@ -12,8 +16,7 @@ from torch import Tensor
 
 from keras_randproj.kernels.levels import TABLES
 from keras_randproj.kernels.triton import product_kernels
-from keras_randproj.kernels.triton.device import HALF
-from keras_randproj.kernels.triton.device import arithmetic
+from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.hadamard import NAMESPACE
 
@@ -23,10 +26,13 @@ from keras_randproj.kernels.triton.hadamard import NAMESPACE
 FUSED_BATCH = 128
 # A chunk of P that stays in the second-level cache of an A100 or H100.
 CHUNK_BYTES = 16 * 2**20
-# Sides of a block of P; half as many inputs in float32, for the registers.
-BLOCK_B = 16
+# Sides of a block of P.
 BLOCK_IN = 64
 BLOCK_OUT = 64
+# The fewest rows that a product of tensor cores takes.
+LEAST_ROWS = 16
+# bfloat16 parts of a float32.
+PARTS = 3
 # Blocks of inputs that a split adds up at least.
 SPLIT_BLOCKS = 4
 
@@ -111,17 +117,17 @@ def multiply(matrix, x, alpha, scale, bias, gain, transposed):
 def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
     batch, inputs = x.shape
     outputs = y.shape[1]
-    blocks = triton.cdiv(outputs, BLOCK_OUT), triton.cdiv(batch, BLOCK_B)
-    block_in = BLOCK_IN if x.dtype in HALF else BLOCK_IN // 2
-    steps = triton.cdiv(inputs, block_in)
-    wanted = triton.cdiv(2 * processors(x.device), blocks[0] * blocks[1])
+    together = max(LEAST_ROWS, triton.next_power_of_2(batch))
+    blocks = triton.cdiv(outputs, BLOCK_OUT), 1
+    steps = triton.cdiv(inputs, BLOCK_IN)
+    wanted = triton.cdiv(2 * processors(x.device), blocks[0])
     splits = max(1, min(wanted, steps // SPLIT_BLOCKS))
-    span = triton.cdiv(steps, splits) * block_in
+    span = triton.cdiv(steps, splits) * BLOCK_IN
     splits = triton.cdiv(inputs, span)
     target = y
     if splits > 1:
         target = y.new_empty((splits, *y.shape), dtype=torch.float32)
-    sides = (BLOCK_OUT, block_in) if transposed else (block_in, BLOCK_OUT)
+    sides = (BLOCK_OUT, BLOCK_IN) if transposed else (BLOCK_IN, BLOCK_OUT)
     given = {"SCALE": scale is not None, "BIAS": bias is not None}
     scale, bias = (x if v is None else v for v in (scale, bias))
     product_kernels.product_kernel[(*blocks, splits)](
@@ -141,13 +147,15 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         span,
         ALPHA=alpha is not None,
         TRANSPOSED=transposed,
-        BLOCK_B=BLOCK_B,
+        BLOCK_B=together,
         BLOCK_R=sides[0],
         BLOCK_C=sides[1],
         SPLITS=splits,
         **given,
         **matrix.constants(),
-        **arithmetic(x.dtype),
+        PARTS=PARTS if x.dtype == torch.float32 and matrix.levels >= 0 else 1,
+        WIDE=INTERPRETED,
+        num_warps=4 if together < 128 else 8,
     )
     if splits > 1:
         finish(target, scale, bias, y, gain, splits, given)

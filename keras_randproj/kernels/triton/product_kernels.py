@@ -8,6 +8,14 @@ from keras_randproj.kernels.triton.entries import seeded_block
 
 
 @triton.jit
+def add(total, part, block, WIDE: tl.constexpr):
+    """One more product; the interpreter has none of bfloat16."""
+    if WIDE:
+        part, block = part.to(tl.float32), block.to(tl.float32)
+    return tl.dot(part, block, acc=total, input_precision="ieee")
+
+
+@triton.jit(do_not_specialize=["batch"])
 def product_kernel(
     x,
     alpha,
@@ -37,7 +45,7 @@ def product_kernel(
     BLOCK_R: tl.constexpr,
     BLOCK_C: tl.constexpr,
     SPLITS: tl.constexpr,
-    EXACT: tl.constexpr,
+    PARTS: tl.constexpr,
     WIDE: tl.constexpr,
 ):
     """`(x * alpha) P` or `(x * alpha) P^T`, a block of outputs a program.
@@ -55,7 +63,7 @@ def product_kernel(
     line = tl.program_id(1).to(tl.int64) * BLOCK_B + tl.arange(0, BLOCK_B)
     first = tl.program_id(2) * span
     total = tl.zeros((BLOCK_B, OUT), tl.float32)
-    for start in range(first, tl.minimum(first + span, inputs), IN):
+    for start in tl.range(first, tl.minimum(first + span, inputs), IN):
         inner = start + tl.arange(0, IN)
         part = tl.load(
             x + line[:, None] * inputs + inner[None, :],
@@ -90,13 +98,15 @@ def product_kernel(
             )
         if TRANSPOSED:
             block = tl.trans(block)
-        block = block.to(x.dtype.element_ty)
-        if WIDE:
-            part, block = part.to(tl.float32), block.to(tl.float32)
-        if EXACT:
-            total = tl.dot(part, block, acc=total, input_precision="ieee")
+        if PARTS == 1:
+            block = block.to(x.dtype.element_ty)
+            total = add(total, part, block, WIDE)
         else:
-            total = tl.dot(part, block, acc=total)
+            # Tensor cores multiply bfloat16 parts by -1, 0 and 1 exactly.
+            for _ in tl.static_range(PARTS):
+                piece = part.to(tl.bfloat16)
+                total = add(total, piece, block, WIDE)
+                part -= piece.to(tl.float32)
     where = line[:, None] * outputs + out[None, :]
     inside = (line < batch)[:, None] & (out < outputs)[None, :]
     if SPLITS == 1:
