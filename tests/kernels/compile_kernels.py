@@ -19,13 +19,17 @@ from types import SimpleNamespace
 os.environ["KERAS_BACKEND"] = "torch"
 os.environ.pop("TRITON_INTERPRET", None)
 
+import numpy as np
 import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from keras_randproj.kernels.levels import TABLES
 from keras_randproj.kernels.triton import hadamard
 from keras_randproj.kernels.triton import hadamard_kernels
+from keras_randproj.kernels.triton import product
+from keras_randproj.kernels.triton import product_kernels
 from keras_randproj.kernels.triton import settings
 
 CAPABILITIES = 80, 90
@@ -129,6 +133,49 @@ def record_hadamard(dtype, order, kind):
     return launches(hadamard_kernels, ("tile_kernel", "row_kernel"), call)
 
 
+# Family and storage: packed, code, bits, rows and columns of a tile, levels.
+FAMILIES = {
+    "rademacher": (0, 1, 1, 16, 8, 0),
+    "sparse_ternary": (0, 2, 8, 4, 4, 43),
+    "gaussian": (0, 3, 16, 4, 2, -1),
+    "packed signs": (1, 0, 1, 1, 1, 0),
+    "packed digits": (1, 0, 2, 1, 1, 0),
+}
+BATCHES = 1, 128, 512
+QUICK_PRODUCTS = [
+    ("bfloat16", "rademacher", 1),
+    ("bfloat16", "rademacher", 128),
+    ("bfloat16", "rademacher", 512),
+    ("bfloat16", "sparse_ternary", 64),
+    ("bfloat16", "packed signs", 128),
+    ("float16", "packed digits", 16),
+    ("float32", "rademacher", 128),
+    ("float32", "gaussian", 128),
+]
+
+
+def every_product():
+    yield from itertools.product(DTYPES, FAMILIES, BATCHES)
+
+
+def record_product(dtype, family, batch):
+    if not TABLES:
+        TABLES.append(np.zeros(2**16, "float32"))
+    shape = 4096, 8192
+    x = torch.empty((batch, shape[0]), dtype=DTYPES[dtype], device="meta")
+    words = torch.empty((4,), dtype=torch.int32, device="meta")
+    matrix = product.Matrix(words, *shape, *FAMILIES[family])
+    vectors = (x.new_empty(size) for size in (shape[0], shape[1], shape[1]))
+    names = "product_kernel", "finish_kernel", "matrix_kernel"
+
+    def call():
+        product.multiply(matrix, x, *vectors, 1.0, False)
+
+    product.processors = lambda device: 132
+    # The chunks of a large batch differ in what they begin with only.
+    return launches(product_kernels, names, call)[:2]
+
+
 TYPES = {
     torch.float32: "*fp32",
     torch.float16: "*fp16",
@@ -186,10 +233,14 @@ def resources(kernel):
 
 def main():
     every = "--all" in sys.argv
+    cases = [
+        (record_hadamard, every_case() if every else QUICK),
+        (record_product, every_product() if every else QUICK_PRODUCTS),
+    ]
     rows = []
-    for case in every_case() if every else QUICK:
+    for record, case in [(r, case) for r, some in cases for case in some]:
         for launch, capability in itertools.product(
-            record_hadamard(*case), CAPABILITIES
+            record(*case), CAPABILITIES
         ):
             found = resources(compiled(*launch, capability))
             row = {

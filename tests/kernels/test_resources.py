@@ -9,13 +9,13 @@ from pathlib import Path
 import keras
 import pytest
 
+from keras_randproj.kernels.triton.requirements import SHARED_BYTES
+
 if keras.backend.backend() != "torch":
     pytest.skip("Kernels are compiled once", allow_module_level=True)
 
-# What a program can have of shared memory.
-SHARED = {80: 163 * 1024, 90: 227 * 1024}
-# Bytes a thread may spill, of the 1,020 that its registers hold.
-SPILLED = {80: 720, 90: 160}
+# Bytes a thread may spill; its registers hold 1,020.
+SPILLED = {80: 600, 90: 192}
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +34,12 @@ def compiled():
     return json.loads(told.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("capability", SHARED)
+@pytest.mark.parametrize("capability", SPILLED)
 def test_what_kernels_take_of_a_gpu(compiled, capability):
     rows = [row for row in compiled if row["capability"] == capability]
-    assert len(rows) >= 20
+    assert len(rows) >= 30
     for row in rows:
-        assert row["shared"] <= SHARED[capability], row
+        assert row["shared"] <= SHARED_BYTES, row
         assert row["spilled"] <= SPILLED[capability], row
 
 

@@ -98,9 +98,11 @@ def decode(codes, table, BITS: tl.constexpr, LEVELS: tl.constexpr):
     """
     if LEVELS == 0:
         return signs(codes)
-    codes = (codes & ((1 << BITS) - 1)).to(tl.int32)
-    if LEVELS > 0:
-        plus = (codes < LEVELS).to(tl.int32)
-        minus = (codes >= 256 - LEVELS).to(tl.int32)
-        return (plus - minus).to(tl.float32).to(tl.bfloat16)
-    return tl.load(table + codes)
+    else:
+        codes = (codes & ((1 << BITS) - 1)).to(tl.int32)
+        if LEVELS > 0:
+            plus = (codes < LEVELS).to(tl.int32)
+            minus = (codes >= 256 - LEVELS).to(tl.int32)
+            return (plus - minus).to(tl.float32).to(tl.bfloat16)
+        else:
+            return tl.load(table + codes)

@@ -26,15 +26,18 @@ from keras_randproj.kernels.triton.hadamard import NAMESPACE
 FUSED_BATCH = 128
 # A chunk of P that stays in the second-level cache of an A100 or H100.
 CHUNK_BYTES = 16 * 2**20
-# Sides of a block of P.
-BLOCK_IN = 64
-BLOCK_OUT = 64
+# Sides of a block of P: of signs, a call of Philox makes as many entries as
+# 128 threads have to hold, and a smaller block would have them make it twice.
+BLOCK = 64
+BLOCK_OF_SIGNS = 128
+# Programs for each processor.
+WAVES = 4
 # The fewest rows that a product of tensor cores takes.
 LEAST_ROWS = 16
 # bfloat16 parts of a float32.
 PARTS = 3
 # Blocks of inputs that a split adds up at least.
-SPLIT_BLOCKS = 4
+SPLIT_BLOCKS = 2
 
 
 @dataclass(frozen=True)
@@ -118,19 +121,21 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
     batch, inputs = x.shape
     outputs = y.shape[1]
     together = max(LEAST_ROWS, triton.next_power_of_2(batch))
-    blocks = triton.cdiv(outputs, BLOCK_OUT), 1
-    steps = triton.cdiv(inputs, BLOCK_IN)
-    wanted = triton.cdiv(2 * processors(x.device), blocks[0])
+    parted = x.dtype == torch.float32 and matrix.levels >= 0
+    side = BLOCK if matrix.bits > 1 or parted else BLOCK_OF_SIGNS
+    if x.dtype == torch.float32 and not parted:
+        side = BLOCK // 2  # No tensor cores: registers hold the operands.
+    blocks, steps = triton.cdiv(outputs, side), triton.cdiv(inputs, side)
+    wanted = triton.cdiv(WAVES * processors(x.device), blocks)
     splits = max(1, min(wanted, steps // SPLIT_BLOCKS))
-    span = triton.cdiv(steps, splits) * BLOCK_IN
+    span = triton.cdiv(steps, splits) * side
     splits = triton.cdiv(inputs, span)
     target = y
     if splits > 1:
         target = y.new_empty((splits, *y.shape), dtype=torch.float32)
-    sides = (BLOCK_OUT, BLOCK_IN) if transposed else (BLOCK_IN, BLOCK_OUT)
     given = {"SCALE": scale is not None, "BIAS": bias is not None}
     scale, bias = (x if v is None else v for v in (scale, bias))
-    product_kernels.product_kernel[(*blocks, splits)](
+    product_kernels.product_kernel[(blocks, 1, splits)](
         x,
         x if alpha is None else alpha,
         matrix.source,
@@ -148,14 +153,15 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         ALPHA=alpha is not None,
         TRANSPOSED=transposed,
         BLOCK_B=together,
-        BLOCK_R=sides[0],
-        BLOCK_C=sides[1],
+        BLOCK_R=side,
+        BLOCK_C=side,
         SPLITS=splits,
         **given,
         **matrix.constants(),
-        PARTS=PARTS if x.dtype == torch.float32 and matrix.levels >= 0 else 1,
+        PARTS=PARTS if parted else 1,
         WIDE=INTERPRETED,
-        num_warps=4 if together < 128 else 8,
+        num_warps=8 if together > 32 else 4,
+        num_stages=2 if together > 32 else 3,
     )
     if splits > 1:
         finish(target, scale, bias, y, gain, splits, given)
@@ -183,7 +189,7 @@ def _chunked(matrix, x, alpha, scale, bias, y, gain, transposed):
     before = 2.0 ** -(math.floor(math.log2(x.shape[1])) // 2)
     x = x * (before if alpha is None else (alpha * before).to(x.dtype))
     side = CHUNK_BYTES // (x.element_size() * x.shape[1])
-    side = max(BLOCK_OUT, side // BLOCK_OUT * BLOCK_OUT)
+    side = max(BLOCK, side // BLOCK * BLOCK)
     for start in range(0, y.shape[1], side):
         stop = min(start + side, y.shape[1])
         spans = (start, stop), (0, x.shape[1])
@@ -208,7 +214,7 @@ def write(matrix, rows, cols, like):
     """
     height, width = rows[1] - rows[0], cols[1] - cols[0]
     block = like.new_empty((height, width))
-    grid = triton.cdiv(height, BLOCK_IN), triton.cdiv(width, BLOCK_OUT)
+    grid = triton.cdiv(height, BLOCK), triton.cdiv(width, BLOCK)
     product_kernels.matrix_kernel[grid](
         matrix.source,
         matrix.values(),
@@ -221,8 +227,8 @@ def write(matrix, rows, cols, like):
         matrix.tile_col + cols[0] // matrix.tile_cols,
         height,
         width,
-        BLOCK_R=BLOCK_IN,
-        BLOCK_C=BLOCK_OUT,
+        BLOCK_R=BLOCK,
+        BLOCK_C=BLOCK,
         **matrix.constants(),
     )
     return block

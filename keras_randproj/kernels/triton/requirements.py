@@ -16,7 +16,7 @@ OLDEST_TRITON = (3, 4)
 OLDEST_GPU = (8, 0)
 # Rows of a transform that a program can hold.
 LARGEST_ORDER = 32768
-# Shared memory of a program, rounded up from what the compiler reports.
+# Shared memory of a program: `tests/kernels/test_resources.py` holds it.
 SHARED_BYTES = 96 * 1024
 TILES_A_SIDE = 2**32
 DTYPES = ("float32", "float16", "bfloat16")
