@@ -25,6 +25,30 @@ import numpy as np
 import pytest
 
 
+def on_cuda():
+    """Whether torch is the backend, and finds a GPU."""
+    if keras.backend.backend() != "torch":
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+if on_cuda():
+    import torch
+
+    # Keras puts its tensors there, and tests make some of their own.
+    torch.set_default_device("cuda")
+
+
+def pytest_collection_modifyitems(items):
+    """On a GPU what is about kernels for CPUs is skipped."""
+    if on_cuda():
+        for item in items:
+            if "torch_cpu" in item.nodeid:
+                item.add_marker(pytest.mark.skip(reason="for CPUs"))
+
+
 @pytest.fixture(autouse=True)
 def _seeds():
     """Tests draw the same numbers each time."""

@@ -16,6 +16,8 @@ BACKEND = keras.backend.backend()
 # Tiles whose entries are numbered beyond 2**31 and 2**32, in both directions.
 CORNERS = [(2**28 + 3, 2**30), (5, 2**32 - 2), (2**32 - 2, 7)]
 
+pytestmark = pytest.mark.gpu
+
 
 def far_block(family, corner, sides):
     """Entries of the oracle from a tile on."""

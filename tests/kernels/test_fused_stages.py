@@ -26,6 +26,8 @@ from keras_randproj.kernels.triton import hadamard_kernels
 from keras_randproj.kernels.triton import settings
 from keras_randproj.kernels.triton.hadamard import hadamard
 
+pytestmark = pytest.mark.gpu
+
 
 @pytest.fixture
 def launched(monkeypatch):

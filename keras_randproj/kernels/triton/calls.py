@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import torch
 from keras import ops
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -21,7 +22,9 @@ def modulate(operands, x, alphas, scale, bias):
     """Stages of one kernel; see `kernels.triton.modulate`."""
     first, last = operands[0], operands[-1]
     structured = isinstance(first, SignedHadamard)
-    if structured and library_is_faster(first.signs.shape[1], x.dtype):
+    if structured and library_is_faster(
+        first.signs.shape[1], keras.backend.standardize_dtype(x.dtype)
+    ):
         return reference.modulate(operands, x, alphas, scale, bias)
     lead = x.shape[:-1]
     if len(lead) != 1:

@@ -63,7 +63,8 @@ def launch(
     if batch == 0:
         empty = x.new_zeros((2, outputs), dtype=torch.float32)
         return y, None if probe is None else empty
-    chosen = setting(order, x.dtype, len(signs), probe is not None)
+    dtype = str(x.dtype).removeprefix("torch.")
+    chosen = setting(order, dtype, len(signs), probe is not None)
     tiles = math.prod(chosen.cuts)
     added = transposed and groups > 1
     kernel, lanes = hadamard_kernels.tile_kernel, tiles
@@ -100,7 +101,7 @@ def launch(
         GROUPS=groups,
         FULL=whole and batch % chosen.rows == 0,
         SHAPE=chosen.shape(order, transposed),
-        PARTS=PARTS[x.dtype],
+        PARTS=PARTS[dtype],
         STAGES=chosen.stages,
         WIDE=INTERPRETED,
         num_warps=chosen.warps,

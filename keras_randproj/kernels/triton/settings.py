@@ -8,12 +8,10 @@ shared memory that the compiler reports, and are not measured.
 from dataclasses import dataclass
 from dataclasses import replace
 
-import torch
-
 # bfloat16 parts that the tensor cores multiply a number as. One is exact
 # enough where the output is rounded to bfloat16 as well; float16 has 11
 # significant bits and float32 24, of which a part holds 8.
-PARTS = {torch.bfloat16: 1, torch.float16: 2, torch.float32: 3}
+PARTS = {"bfloat16": 1, "float16": 2, "float32": 3}
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def setting(order, dtype, depth, sums):
 
     Args:
         order: Integer, the order of H.
-        dtype: torch dtype of the numbers.
+        dtype: Name of the numbers' dtype.
         depth: Integer, how many stages follow each other.
         sums: Whether sums over the batch stay in registers as well.
     """
@@ -95,4 +93,4 @@ def setting(order, dtype, depth, sums):
 
 def library_is_faster(order, dtype):
     """Whether the library's two products take the place of the kernel."""
-    return dtype == torch.float32 and order > LARGEST_FLOAT32
+    return dtype == "float32" and order > LARGEST_FLOAT32
