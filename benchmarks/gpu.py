@@ -184,7 +184,9 @@ def copies(batch, d, dtype, training):
     bytes_each = batch * d * torch.finfo(dtype).bits // 8
     count = min(MOST_COPIES, max(2, ROTATED_BYTES // bytes_each))
     return [
-        torch.randn(batch, d, device="cuda", dtype=dtype, requires_grad=training)
+        torch.randn(
+            batch, d, device="cuda", dtype=dtype, requires_grad=training
+        )
         for _ in range(count)
     ]
 

@@ -31,7 +31,10 @@ def test_kernels_of_another_backend_are_refused(name):
     if name == NAMED:
         assert modulate("hadamard", name).shape == (2, 5)
         return
-    with pytest.raises(RuntimeError, match=f"{name}: the backend is {BACKEND}"):
+    reason = f"the backend is {BACKEND}"
+    if name == "triton" and BACKEND == "jax":
+        reason = ".*JAX runs on cpu"
+    with pytest.raises(RuntimeError, match=f"{name}: {reason}"):
         modulate("hadamard", name)
 
 

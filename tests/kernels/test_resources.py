@@ -37,7 +37,7 @@ def compiled():
 @pytest.mark.parametrize("capability", SPILLED)
 def test_what_kernels_take_of_a_gpu(compiled, capability):
     rows = [row for row in compiled if row["capability"] == capability]
-    assert len(rows) >= 30
+    assert len(rows) >= 16
     for row in rows:
         assert row["shared"] <= SHARED_BYTES, row
         assert row["spilled"] <= SPILLED[capability], row
