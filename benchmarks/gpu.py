@@ -49,7 +49,9 @@ def main():
             rows.append({"question": "not measured: out of time"})
             break
         row = measure(*case)
-        rows.append({"backend": "torch", "device": device()} | row)
+        rows.append(
+            {"backend": "torch", "device": torch.cuda.get_device_name()} | row
+        )
         print(json.dumps(row), flush=True)
         torch.cuda.empty_cache()
     found = {"runs": [versions()], "rows": rows}
@@ -233,15 +235,11 @@ def wall(function):
     return statistics.median(times) * 1e3
 
 
-def device():
-    return torch.cuda.get_device_name()
-
-
 def versions():
     import triton
 
     return {
-        "device": device(),
+        "device": torch.cuda.get_device_name(),
         "date": time.strftime("%Y-%m-%d"),
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -39,7 +39,7 @@ DTYPES = {
     "float16": torch.float16,
     "float32": torch.float32,
 }
-KINDS = "forward", "back", "sums", "chosen", "stages"
+KINDS = "forward", "back", "sums", "chosen", "added", "stages"
 # Dtype, order, kind: each setting, and each way through the kernels.
 QUICK = [
     ("bfloat16", 2, "forward"),
@@ -50,6 +50,7 @@ QUICK = [
     ("bfloat16", 8192, "back"),
     ("bfloat16", 16384, "forward"),
     ("bfloat16", 32768, "back"),
+    ("bfloat16", 32768, "added"),
     ("float16", 64, "chosen"),
     ("float16", 8192, "sums"),
     ("float32", 128, "stages"),
@@ -99,19 +100,20 @@ def record_hadamard(dtype, order, kind):
         return torch.empty(shape, dtype=dtype, device="meta")
 
     def call():
-        chosen = kind == "chosen"
+        # Two groups of outputs, of the second a choice; back they are added.
+        chosen = kind in ("chosen", "added")
         depth, groups = (3, 1) if kind == "stages" else (1, 1 + chosen)
         rows = order - order // 4 if chosen else order
         cols = order + order // 2 if chosen else order
-        turned = kind == "back"
+        turned = kind in ("back", "added")
         probe = empty(4096, cols) if kind == "sums" else None
         hadamard.launch(
             empty(4096, cols if turned else rows),
-            [empty(rows)] * depth,
+            [empty(cols if turned else rows)] * depth,
             [empty(groups, order)] * depth,
             empty(groups * order, dtype=torch.int32) if chosen else None,
-            empty(cols),
-            None if kind == "sums" else empty(cols),
+            empty(rows if turned else cols),
+            None if kind == "sums" else empty(rows if turned else cols),
             0.5,
             rows,
             cols,

@@ -64,11 +64,12 @@ def launch(
         empty = x.new_zeros((2, outputs), dtype=torch.float32)
         return y, None if probe is None else empty
     dtype = str(x.dtype).removeprefix("torch.")
-    chosen = setting(order, dtype, len(signs), probe is not None)
-    tiles = math.prod(chosen.cuts)
     added = transposed and groups > 1
+    single = added or probe is not None
+    chosen = setting(order, dtype, len(signs), single)
+    tiles = math.prod(chosen.cuts)
     kernel, lanes = hadamard_kernels.tile_kernel, tiles
-    if tiles > 1 and probe is None and not added:
+    if tiles > 1 and not single:
         kernel, lanes = hadamard_kernels.row_kernel, 1
     lanes *= 1 if transposed else groups
     programs = chosen.waves * processors(x.device) // lanes

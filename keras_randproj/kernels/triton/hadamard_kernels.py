@@ -109,7 +109,7 @@ def tile_kernel(
             values = products(values * each, left, right, SHAPE, PARTS, WIDE)
         else:
             values = tl.zeros(index_out.shape, tl.float32)
-            for added in range(ADDED):
+            for added in tl.range(ADDED, num_stages=1):
                 if TRANSPOSED:
                     group = added
                 mixed = tl.zeros(index.shape, tl.float32)

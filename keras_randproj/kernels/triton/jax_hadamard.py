@@ -154,10 +154,10 @@ def call(x, alpha, signs, slots, scale, last, sizes, transposed, sums):
     groups, order = signs.shape
     batch, outputs = x.shape[0], rows if transposed else cols
     dtype = jnp.dtype(x.dtype).name
-    chosen = setting(order, dtype, 1, sums)
+    single = sums or (transposed and groups > 1)
+    chosen = setting(order, dtype, 1, single)
     tiles = math.prod(chosen.cuts)
-    added = transposed and groups > 1
-    whole = tiles > 1 and not sums and not added
+    whole = tiles > 1 and not single
     lanes = (1 if whole else tiles) * (1 if transposed else groups)
     capability, processors = target()
     programs = chosen.waves * processors // lanes

@@ -61,8 +61,8 @@ PARTED = BFLOAT16 | {
     8192: Setting((64, 64), (1, 2), warps=8, stages=1),
     16384: Setting((64, 64), (2, 2), warps=8, stages=1),
 }
-# Sums over the batch as well: a program has one tile of the outputs.
-SUMS = BFLOAT16 | {
+# A program has one tile of the outputs, as sums take registers as well.
+SINGLE = BFLOAT16 | {
     4096: Setting((64, 64), warps=8, stages=2),
     8192: Setting((64, 64), (1, 2), warps=8, stages=1),
     16384: Setting((64, 64), (2, 2), warps=8, stages=1),
@@ -75,17 +75,18 @@ LARGEST_FLOAT32 = 8192
 LARGEST_STAGES = 4096
 
 
-def setting(order, dtype, depth, sums):
+def setting(order, dtype, depth, single):
     """The `Setting` of a launch.
 
     Args:
         order: Integer, the order of H.
         dtype: Name of the numbers' dtype.
         depth: Integer, how many stages follow each other.
-        sums: Whether sums over the batch stay in registers as well.
+        single: Whether a program has one tile of the outputs, as sums over
+            the batch, or over groups, stay in registers as well.
     """
-    if sums:
-        return SUMS[order]
+    if single:
+        return SINGLE[order]
     table = BFLOAT16 if PARTS[dtype] == 1 else PARTED
     # Vectors of the stages would be on their way as well, in shared memory.
     return replace(table[order], stages=1) if depth > 1 else table[order]
