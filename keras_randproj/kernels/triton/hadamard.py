@@ -6,6 +6,7 @@ node for it and a CUDA graph its launches; the fake kernels say what comes out.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import triton
@@ -243,7 +244,7 @@ def _backward(ctx, upstream):
             hadamard(entered[-1], [alpha], [sign], slot, None, None, *sizes)
         )
     found: list = []
-    outer = None
+    outer: Any = None
     for k in reversed(range(ctx.depth)):
         last = k == ctx.depth - 1
         alpha, sign, slot, *sizes = stages[k]

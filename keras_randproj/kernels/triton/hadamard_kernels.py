@@ -242,7 +242,7 @@ def row_kernel(
                 not TRANSPOSED,
                 FULL,
             )
-            tiles += (part,)
+            tiles += (part,)  # type: ignore[assignment]
         tiles = butterflies(tiles)
         for tile in tl.static_range(TILES):
             values = products(tiles[tile], left, right, SHAPE, PARTS, WIDE)

@@ -201,7 +201,10 @@ def batched(x, alpha, signs, slots, scale, last, sizes, transposed, sums):
 
     @jax.custom_batching.custom_vmap
     def run(*arrays):
-        return call(*arrays, sizes, transposed, sums)
+        x, alpha, signs, slots, scale, last = arrays
+        return call(
+            x, alpha, signs, slots, scale, last, sizes, transposed, sums
+        )
 
     @run.def_vmap
     def rule(size, mapped, *arrays):
