@@ -11,7 +11,7 @@ PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check \
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-distributed test-exports test-hardening lint benchmarks \
+.PHONY: demo test test-distributed test-exports test-hardening test-gpu lint benchmarks \
 	docs docs-serve tutorials-fast clean
 
 # Stops make before it installs anything for a backend that there is not.
@@ -53,6 +53,13 @@ test-hardening: $(VENV)/.test
 		echo "== hardening tests on $$backend"; \
 		KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
 			$(BIN)/python -m pytest -n auto tests/hardening $(ARGS); \
+	done
+
+# On a machine with a GPU, with what is installed there: nothing is fetched.
+test-gpu:
+	@set -e; for backend in torch; do \
+		echo "== GPU tests on $$backend"; \
+		KERAS_BACKEND=$$backend $(PYTHON) -m pytest -m gpu $(ARGS); \
 	done
 
 lint: $(VENV)/.test

@@ -1,218 +1,252 @@
 """Kernels on a GPU: `python -m benchmarks.gpu [--json FILE]`, backend torch.
 
-Everything runs in CUDA graphs on random data. Sixteen-bit weights are rotated
-over copies larger than the second-level cache, so that a baseline that reads
-them does so from memory; the rows also say what it takes with one copy.
+Calls run in CUDA graphs, on inputs that rotate over at most 64 copies, so
+that they come from memory; each row is a ratio to a copy of the data and to
+the library's product with a matrix in memory. It ends within five minutes.
 """
 
 import argparse
+import json
 import os
+import platform
 import statistics
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
-from experiments.results_file import where
-from experiments.results_file import write
-
 os.environ["KERAS_BACKEND"] = "torch"
 
-REPEATS = 25
-# Copies of the operands together, several times any second-level cache.
-ROTATED_BYTES = 512 * 2**20
+import keras
+import torch
+
+from keras_randproj import PRPDense
+
 RESULTS = Path(__file__).parent / "results" / "gpu.json"
+SECONDS = 300
+REPEATS = 12
+MOST_COPIES = 64
+ROTATED_BYTES = 2**29
+LAYERS = 3
+ORDERS = (1024, 2048, 4096, 8192, 16384, 32768)
+# The largest matrix that a dense product is measured with, as bytes.
+LARGEST_DENSE = 2**31
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu")
-    parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--json", default=str(RESULTS), help="file to write")
     options = parser.parse_args()
-    import torch
-
     if not torch.cuda.is_available():
         sys.exit(
             "This benchmark measures CUDA kernels, and torch sees no CUDA "
             "device. Nothing was measured or written."
         )
-    rows = [*hadamard_rows(), *depth_rows(), *rademacher_rows()]
-    for row in rows:
-        print(
-            f"{row['question']:40} d {row['d']:6} batch {row['batch']:5} "
-            f"{row['ours_ms']:9.4f} ms  {row['ratio']:6.2f}x {row['baseline']}"
+    stop = time.perf_counter() + SECONDS
+    rows = []
+    for measure, *case in cases():
+        if time.perf_counter() > stop:
+            rows.append({"question": "not measured: out of time"})
+            break
+        row = measure(*case)
+        rows.append(
+            {"backend": "torch", "device": torch.cuda.get_device_name()} | row
         )
-    write(options.json, "python -m benchmarks.gpu", [run()], rows)
+        print(json.dumps(row), flush=True)
+        torch.cuda.empty_cache()
+    found = {"runs": [versions()], "rows": rows}
+    Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
 
 
-def run():
-    """Where it ran, with the device."""
-    import torch
-    import triton
+def cases():
+    for batch in (8192, 512, 1):
+        for order in ORDERS:
+            yield hadamard, order, batch, "bfloat16", False
+    for order in (1024, 4096, 8192):
+        yield hadamard, order, 8192, "float32", False
+        yield hadamard, order, 8192, "float16", False
+    for order, batch in ((4096, 8192), (4096, 512), (16384, 512)):
+        yield hadamard, order, batch, "bfloat16", True
+    for family, storage in (
+        ("rademacher", "seed"),
+        ("rademacher", "packed"),
+        ("sparse_ternary", "seed"),
+        ("sparse_ternary", "packed"),
+        ("gaussian", "seed"),
+    ):
+        for batch in (1, 16, 128, 512):
+            yield seeded, family, storage, 8192, batch
+    for dtype in ("mixed_bfloat16", "float32"):
+        for projection in ("hadamard", "gaussian"):
+            yield model, projection, dtype
 
-    properties = torch.cuda.get_device_properties(0)
-    return {
-        **where(cuda=torch.version.cuda, triton=triton.__version__),
-        "device": properties.name,
-        "processors": properties.multi_processor_count,
-        "cache_bytes": properties.L2_cache_size,
+
+def hadamard(d, batch, dtype, training):
+    """A Hadamard layer, beside a copy and the library's product."""
+    layer = build(d, dtype, projection="hadamard")
+    size = torch.finfo(getattr(torch, dtype)).bits // 8
+    xs = copies(batch, d, dtype, training)
+    ys = [torch.empty_like(x) for x in xs]
+    row = {
+        "question": "hadamard, forward" + " and back" * training,
+        "d": d,
+        "batch": batch,
+        "dtype": dtype,
+        "copy_ms": milliseconds(
+            [partial(y.copy_, x.detach()) for x, y in zip(xs, ys, strict=True)]
+        ),
     }
-
-
-def hadamard_rows():
-    """The fused layer against a copy of its data and a dense product."""
-    import torch
-
-    for d in (1024, 2048, 4096, 8192, 16384):
-        for batch in (1, 512, 8192):
-            x = normal(batch, d)
-            copies = max(1, ROTATED_BYTES // (4 * batch * d))
-            inputs = [x.clone() for _ in range(copies)]
-            vectors = [normal(d) for _ in range(3)]
-            operand = operand_of("hadamard", d, "seed")
-            ours = [partial(call, operand, v, vectors) for v in inputs]
-            copied = [v.clone for v in inputs]
-            layer = torch.nn.Linear(d, d, device="cuda", dtype=torch.bfloat16)
-            dense = [partial(layer, v) for v in inputs]
-            yield row("hadamard over a copy", d, batch, ours, "copy", copied)
-            yield row("hadamard over dense", d, batch, ours, "linear", dense)
-
-
-def depth_rows():
-    """Three stages in one kernel against a kernel each."""
-    from keras_randproj import kernels
-
-    for d in (1024, 4096, 16384):
-        operands = [operand_of("hadamard", d, "seed")] * 3
-        alphas = [normal(d) for _ in operands]
-        vectors = [normal(d) for _ in range(2)]
-        fused = partial(
-            kernels.modulate_stages,
-            operands,
-            alphas=alphas,
-            scale=vectors[0],
-            bias=vectors[1],
-            implementation="triton",
+    weight = None
+    if d * d * size <= LARGEST_DENSE:
+        weight = torch.randn(d, d, device="cuda", dtype=xs[0].dtype)
+        weight.requires_grad_(training)
+    with torch.set_grad_enabled(training):
+        row["ours_ms"] = milliseconds(
+            [partial(run, layer, x, training) for x in xs]
         )
-        apart = partial(one_by_one, operands, alphas, vectors)
-        for batch in (1, 512, 8192):
-            copies = max(1, ROTATED_BYTES // (4 * batch * d))
-            inputs = [normal(batch, d) for _ in range(copies)]
-            ours = [partial(fused, v) for v in inputs]
-            theirs = [partial(apart, v) for v in inputs]
-            yield row("depth 3", d, batch, ours, "three launches", theirs)
+        if weight is not None:
+            dense = partial(torch.nn.functional.linear, weight=weight)
+            row["baseline"] = "torch linear"
+            row["baseline_ms"] = milliseconds(
+                [partial(run, dense, x, training) for x in xs]
+            )
+            row["ratio"] = row["baseline_ms"] / row["ours_ms"]
+    row["over_copy"] = row["ours_ms"] / row["copy_ms"]
+    return row
 
 
-def one_by_one(operands, alphas, vectors, x):
-    for operand, alpha in zip(operands[:-1], alphas, strict=False):
-        x = call(operand, x, [alpha])
-    return call(operands[-1], x, [alphas[-1], *vectors])
-
-
-def rademacher_rows():
-    """P in registers against dense weights and packed bits, cold and warm."""
-    import torch
-
-    for d in (4096, 8192, 16384):
-        copies = max(2, ROTATED_BYTES // (2 * d * d))
-        weights = [normal(d, d) for _ in range(copies)]
-        words = max(2, ROTATED_BYTES // (d * d // 8))
-        seeded = operand_of("rademacher", d, "seed")
-        packed = [operand_of("rademacher", d, "packed")]
-        packed += [copy_of(packed[0]) for _ in range(words - 1)]
-        vectors = [normal(d) for _ in range(3)]
-        for batch in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512):
-            x = normal(batch, d)
-            ours = [partial(call, seeded, x, vectors)]
-            cold = [partial(torch.matmul, x, w) for w in weights]
-            bits = [partial(call, p, x, vectors) for p in packed]
-            for name, baseline in (
-                ("cuBLAS, cold", cold),
-                ("cuBLAS, warm", cold[:1]),
-                ("packed bits, cold", bits),
-            ):
-                yield row("rademacher", d, batch, ours, name, baseline)
-
-
-def operand_of(family, d, storage):
-    """The operand of a square projection on the device."""
-    from keras_randproj import projections
-
-    layer = projections.get(family, units=d, seed=7, storage=storage)
-    layer.build((None, d))
-    return layer.operand()
-
-
-def copy_of(operand):
-    """The same packed matrix at another address."""
-    from dataclasses import replace
-
-    from keras import ops
-
-    return replace(operand, words=ops.copy(operand.words))
-
-
-def call(operand, x, vectors):
-    from keras_randproj import kernels
-
-    return kernels.modulate(operand, x, *vectors, implementation="triton")
-
-
-def normal(*shape):
-    import torch
-
-    return torch.randn(shape, device="cuda", dtype=torch.bfloat16)
-
-
-def row(question, d, batch, ours, baseline, theirs):
-    """Median milliseconds of a call of each, measured in turns."""
-    graphs = [capture(calls) for calls in (ours, theirs)]
-    times: list = [[], []]
-    for _ in range(REPEATS):
-        for graph, found in zip(graphs, times, strict=True):
-            found.append(milliseconds(*graph))
-    medians = [statistics.median(found) for found in times]
+def seeded(family, storage, d, batch):
+    """A product with P from its seed or packed; cuBLAS reads its weights."""
+    layer = build(d, "bfloat16", projection=family, storage=storage)
+    xs = copies(batch, d, "bfloat16", False)
+    weights = [
+        torch.randn(d, d, device="cuda", dtype=torch.bfloat16)
+        for _ in range(max(2, ROTATED_BYTES // (2 * d * d)))
+    ]
+    with torch.no_grad():
+        ours = milliseconds([partial(layer, x) for x in xs])
+        dense = milliseconds([partial(torch.matmul, xs[0], w) for w in weights])
     return {
-        "question": question,
-        "backend": "torch",
+        "question": f"{family}, {storage}",
         "d": d,
         "batch": batch,
         "dtype": "bfloat16",
-        "ours_ms": medians[0],
-        "ours_quartiles_ms": statistics.quantiles(times[0], n=4)[::2],
-        "baseline": baseline,
-        "baseline_ms": medians[1],
-        "baseline_quartiles_ms": statistics.quantiles(times[1], n=4)[::2],
-        "ratio": medians[1] / medians[0],
+        "ours_ms": ours,
+        "baseline": "cuBLAS, weights not in the cache",
+        "baseline_ms": dense,
+        "ratio": dense / ours,
     }
 
 
-def capture(calls):
-    """A CUDA graph of all calls in turn, and how many it holds."""
-    import torch
+def model(projection, dtype, d=4096, batch=4096):
+    """Keras's own `predict_on_batch` and `train_on_batch`, with Dense's."""
+    found = {}
+    for kind in ("ours", "baseline"):
+        keras.backend.clear_session()
+        keras.config.set_dtype_policy(dtype)
+        torch.cuda.reset_peak_memory_stats()
+        layers: list = [keras.Input((d,))]
+        for _ in range(LAYERS):
+            layers.append(
+                PRPDense(d, "relu", projection=projection, seed=1)
+                if kind == "ours"
+                else keras.layers.Dense(d, "relu")
+            )
+        whole = keras.Sequential([*layers, keras.layers.Dense(10)])
+        whole.compile("adam", "mse")
+        x = torch.randn(batch, d, device="cuda")
+        y = torch.randn(batch, 10, device="cuda")
+        with torch.no_grad():
+            found[f"{kind}_forward_ms"] = wall(partial(whole, x))
+        found[f"{kind}_ms"] = wall(partial(whole.train_on_batch, x, y))
+        found[f"{kind}_peak_bytes"] = torch.cuda.max_memory_allocated()
+    keras.config.set_dtype_policy("float32")
+    return {
+        "question": f"{LAYERS} layers, {projection}, train_on_batch",
+        "d": d,
+        "batch": batch,
+        "dtype": dtype,
+        "baseline": "keras Dense",
+        **found,
+        "peak_bytes": found["ours_peak_bytes"],
+        "ratio": found["baseline_ms"] / found["ours_ms"],
+        "forward_ratio": found["baseline_forward_ms"]
+        / found["ours_forward_ms"],
+    }
 
-    # A graph of a single short call would time its launch.
-    calls = calls * max(1, 20 // len(calls))
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.inference_mode(), torch.cuda.stream(stream):
-        for one in calls[:3]:
-            one()
-    torch.cuda.current_stream().wait_stream(stream)
+
+def build(d, dtype, **arguments):
+    layer = PRPDense(d, seed=2**40 + 5, dtype=dtype, **arguments)
+    layer.build((None, d))
+    return layer
+
+
+def copies(batch, d, dtype, training):
+    dtype = getattr(torch, dtype)
+    bytes_each = batch * d * torch.finfo(dtype).bits // 8
+    count = min(MOST_COPIES, max(2, ROTATED_BYTES // bytes_each))
+    return [
+        torch.randn(
+            batch, d, device="cuda", dtype=dtype, requires_grad=training
+        )
+        for _ in range(count)
+    ]
+
+
+def run(function, x, training):
+    y = function(x)
+    if training:
+        y.backward(torch.ones_like(y))
+        x.grad = None
+
+
+def milliseconds(calls):
+    """Median of a call, of those that one CUDA graph holds in turn."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for call in calls[:2]:
+            call()
+    torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.inference_mode(), torch.cuda.graph(graph):
-        for one in calls:
-            one()
-    return graph, len(calls)
+    with torch.cuda.graph(graph):
+        for call in calls:
+            call()
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    times = []
+    for _ in range(REPEATS):
+        start.record()
+        graph.replay()
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end) / len(calls))
+    return statistics.median(times)
 
 
-def milliseconds(graph, count):
-    import torch
+def wall(function):
+    """Median milliseconds of a call as its caller sees it."""
+    times = []
+    for nth in range(REPEATS + 3):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        function()
+        torch.cuda.synchronize()
+        times += [time.perf_counter() - start] * (nth >= 3)
+    return statistics.median(times) * 1e3
 
-    start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    start.record()
-    graph.replay()
-    stop.record()
-    stop.synchronize()
-    return start.elapsed_time(stop) / count
+
+def versions():
+    import triton
+
+    return {
+        "device": torch.cuda.get_device_name(),
+        "date": time.strftime("%Y-%m-%d"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "triton": triton.__version__,
+        "keras": keras.__version__,
+    }
 
 
 if __name__ == "__main__":

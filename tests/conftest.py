@@ -8,7 +8,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Without a GPU kernels run in interpreters. Triton is told when it is first
 # imported, which torch does, and Keras imports torch.
 if not Path("/dev/nvidiactl").exists():
-    os.environ.setdefault("TRITON_INTERPRET", "1")
+    # Kernels called from JAX are compiled, and not run.
+    if os.environ.get("KERAS_BACKEND") != "jax":
+        os.environ.setdefault("TRITON_INTERPRET", "1")
     os.environ.setdefault("KERAS_RANDPROJ_PALLAS_INTERPRET", "1")
 
 # JAX compiles every operation of every shape, and a test runs it once: XLA
@@ -23,6 +25,30 @@ if os.environ.get("KERAS_BACKEND") == "jax":
 import keras
 import numpy as np
 import pytest
+
+
+def on_cuda():
+    """Whether torch is the backend, and finds a GPU."""
+    if keras.backend.backend() != "torch":
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+if on_cuda():
+    import torch
+
+    # Keras puts its tensors there, and tests make some of their own.
+    torch.set_default_device("cuda")
+
+
+def pytest_collection_modifyitems(items):
+    """On a GPU what is about kernels for CPUs is skipped."""
+    if on_cuda():
+        for item in items:
+            if "torch_cpu" in item.nodeid:
+                item.add_marker(pytest.mark.skip(reason="for CPUs"))
 
 
 @pytest.fixture(autouse=True)

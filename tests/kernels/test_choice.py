@@ -31,7 +31,10 @@ def test_kernels_of_another_backend_are_refused(name):
     if name == NAMED:
         assert modulate("hadamard", name).shape == (2, 5)
         return
-    with pytest.raises(RuntimeError, match=f"{name}: the backend is {BACKEND}"):
+    reason = f"the backend is {BACKEND}"
+    if name == "triton" and BACKEND == "jax":
+        reason = ".*JAX runs on cpu"
+    with pytest.raises(RuntimeError, match=f"{name}: {reason}"):
         modulate("hadamard", name)
 
 
@@ -68,7 +71,7 @@ def test_missing_and_old_triton(installed, monkeypatch):
     (reason,) = requirements._version()
     assert reason in (
         "triton is not installed",
-        "triton 2.1.0 is older than 3.2",
+        "triton 2.1.0 is older than 3.4",
     )
 
 
@@ -76,7 +79,8 @@ if BACKEND == "torch":
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    from keras_randproj.kernels.triton import operators
+    from keras_randproj.kernels.triton.hadamard import hadamard
+    from keras_randproj.kernels.triton.product import product
 
     class Recorder(TorchDispatchMode):
         """The names of the operators that ran."""
@@ -115,7 +119,7 @@ if BACKEND == "torch":
         ("gpu", "wanted"),
         [
             ((7, 5, 2**16), ["compute capability (7, 5)", "shared memory"]),
-            ((8, 6, 101376), ["shared memory"]),
+            ((8, 6, 101376), []),
             ((9, 0, 232448), []),
         ],
     )
@@ -214,16 +218,13 @@ if BACKEND == "torch":
             for size in ((3, sides[0]), sides[:1], sides[1:], sides[1:])
         )
         slots = torch.tensor([3, -1, 0, 4, 1, 2, *[-1] * 10])
-        arguments = x, alpha, torch.ones(1, 16), slots.int(), scale, bias
-        torch.library.opcheck(
-            operators.hadamard, (*arguments, 0.5, 13, 5, transposed)
-        )
+        signs = [torch.ones(1, 16)]
+        arguments = x, [alpha], signs, slots.int(), scale, bias
+        torch.library.opcheck(hadamard, (*arguments, 0.5, 13, 5, transposed))
         key = torch.tensor([1, 2, 3, 4], dtype=torch.int32)
         layout = [13, 5, 0, 1, 1, 16, 8, 0]
         arguments = x, alpha, key, scale, bias
-        torch.library.opcheck(
-            operators.product, (*arguments, 0.5, layout, transposed)
-        )
+        torch.library.opcheck(product, (*arguments, 0.5, layout, transposed))
 
 
 if BACKEND == "jax":

@@ -16,6 +16,8 @@ BACKEND = keras.backend.backend()
 # Tiles whose entries are numbered beyond 2**31 and 2**32, in both directions.
 CORNERS = [(2**28 + 3, 2**30), (5, 2**32 - 2), (2**32 - 2, 7)]
 
+pytestmark = pytest.mark.gpu
+
 
 def far_block(family, corner, sides):
     """Entries of the oracle from a tile on."""
@@ -50,23 +52,23 @@ if BACKEND == "torch":
         def test_large_batches_use_chunks(
             self, storage, turned, dtype, monkeypatch, rng
         ):
-            from keras_randproj.kernels.triton import launch_product
+            from keras_randproj.kernels.triton import product
 
-            monkeypatch.setattr(launch_product, "FUSED_BATCH", 0)
-            monkeypatch.setattr(launch_product, "CHUNK_BYTES", 1)
+            monkeypatch.setattr(product, "FUSED_BATCH", 0)
+            monkeypatch.setattr(product, "CHUNK_BYTES", 1)
             case = "sparse_ternary", storage, (67, 131)
             self.check(*case, turned, dtype, rng)
 
         @pytest.mark.parametrize("corner", CORNERS, ids=str)
         @pytest.mark.parametrize("family", oracle.TILED)
         def test_tiles_far_away(self, family, corner):
-            from keras_randproj.kernels.triton import launch_product
+            from keras_randproj.kernels.triton import product
 
             spec = matrices.get(family).spec()
             key = [SEED >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
             # Whatever tiles follow the last, none is asked for.
             sides = spec.rows, 2 * spec.cols
-            matrix = launch_product.Matrix(
+            matrix = product.Matrix(
                 torch.tensor(key, dtype=torch.int32),
                 *sides,
                 0,
@@ -81,8 +83,8 @@ if BACKEND == "torch":
             wanted = far_block(family, corner, sides)
             eye = torch.eye(sides[0])
             spans = (0, sides[0]), (0, sides[1])
-            written = launch_product.write(matrix, *spans, eye)
-            multiplied = launch_product.multiply(
+            written = product.write(matrix, *spans, eye)
+            multiplied = product.multiply(
                 matrix, eye, None, None, None, 1.0, False
             )
             for found in (written, multiplied):

@@ -11,38 +11,43 @@ from stage_cases import stages
 from keras_randproj import PRPDense
 from keras_randproj import kernels
 from keras_randproj.kernels.triton import requirements
+from keras_randproj.kernels.triton import runs as module
 from keras_randproj.kernels.triton.runs import runs
 
 if keras.backend.backend() != "torch":
     pytest.skip("Triton's kernels are torch's", allow_module_level=True)
 
 import torch
+from conformance import Conformance
 
-from keras_randproj.kernels.triton import hadamard
-from keras_randproj.kernels.triton import launch_stages
-from keras_randproj.kernels.triton.stages_operator import hadamard_stages
+from keras_randproj.kernels.triton import calls
+from keras_randproj.kernels.triton import hadamard as launches
+from keras_randproj.kernels.triton import hadamard_kernels
+from keras_randproj.kernels.triton import settings
+from keras_randproj.kernels.triton.hadamard import hadamard
+
+pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture
 def launched(monkeypatch):
-    """The names of the kernels that ran, in turn."""
-    names = []
+    """How many stages each launch of a kernel has, in turn."""
+    depths = []
 
     class Recorded:
         def __init__(self, kernel):
             self.kernel = kernel
 
         def __getitem__(self, grid):
-            names.append(self.kernel.fn.__name__)
-            return self.kernel[grid]
+            def launch(x, alphas, signs, *arguments, **constants):
+                depths.append(len(signs))
+                self.kernel[grid](x, alphas, signs, *arguments, **constants)
 
-    for module, name in (
-        (hadamard, "forward_kernel"),
-        (hadamard, "adjoint_kernel"),
-        (launch_stages, "stages_kernel"),
-    ):
-        monkeypatch.setattr(module, name, Recorded(getattr(module, name)))
-    return names
+            return launch
+
+    kernel = Recorded(hadamard_kernels.tile_kernel)
+    monkeypatch.setattr(hadamard_kernels, "tile_kernel", kernel)
+    return depths
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
@@ -68,10 +73,10 @@ def test_a_layer_of_depth_3_launches_one_kernel(turned, launched, rng):
             weight.assign(np.linspace(-0.3, 0.4, weight.shape[0]))
         launched.clear()
         y = layer(x)
-        names = list(launched)
+        depths = list(launched)
         y.square().sum().backward()
         found.append([y, *[w.value.grad for w in layer.trainable_weights]])
-        assert names == ["stages_kernel"] * (layer is layers[0])
+        assert depths == [3] * (layer is layers[0])
     # Two inner activations again, and for each stage what comes back;
     # scale's gradient takes one more.
     assert len(found[0]) == 6
@@ -83,10 +88,9 @@ def test_what_the_gradients_launch(launched, rng):
     operands, matrices = stages((13, 16, 16, 5))
     arrays, upstream = draw(matrices, 3, "float32", rng)
     run("triton", operands, arrays, upstream, "float32")
-    names = ["stages_kernel", *["forward_kernel"] * 2]
-    names += ["adjoint_kernel", "forward_kernel"]
-    names += ["adjoint_kernel"] * 2
-    assert launched == [*names, "stages_kernel"]
+    # Forward; two inner activations; the last stage, with scale and bias;
+    # two stages; and forward once more, for the value.
+    assert launched == [3, 1, 1, 1, 1, 1, 1, 3]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +116,7 @@ def test_stages_that_cannot_share_a_kernel(monkeypatch, launched):
     """Mixed directions; a refused input or order refuses all stages."""
     (one, two, three), _ = stages((16, 16, 16, 16))
     x = torch.ones(2, 16)
+    assert runs([one, two]) == [(0, 2)]
     assert runs([one, two.transpose(), three]) == [
         (0, 1),
         (1, 2),
@@ -121,6 +126,8 @@ def test_stages_that_cannot_share_a_kernel(monkeypatch, launched):
         kernels.modulate(
             [one, two], x.double(), [x[0], x[0]], implementation="triton"
         )
+    monkeypatch.setattr(module, "LARGEST_STAGES", 8)
+    assert runs([one, two]) == [(0, 1), (1, 2)]
     monkeypatch.setattr(requirements, "LARGEST_ORDER", 8)
     with pytest.raises(RuntimeError, match="order 16 > 8"):
         kernels.modulate([one, two], x, [x[0], x[0]], implementation="triton")
@@ -149,7 +156,7 @@ def test_compiled_without_a_break(rng):
         function(*inputs).square().sum().backward()
         grads.append([i.grad for i in inputs])
     ours = [name for name in names if "keras_randproj" in name]
-    assert ours == ["keras_randproj.hadamard_stages.default"]
+    assert ours == ["keras_randproj.hadamard.default"]
     for a, b in zip(*grads, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
@@ -157,10 +164,36 @@ def test_compiled_without_a_break(rng):
 @pytest.mark.parametrize("transposed", [False, True])
 def test_the_operator_keeps_torchs_rules(transposed):
     sides = (5, 13) if transposed else (13, 5)
-    x, alphas, scale, bias = (
+    x, alpha, other, scale, bias = (
         torch.randn(size, requires_grad=True)
-        for size in ((3, sides[0]), (2, 16), sides[1:], sides[1:])
+        for size in ((3, sides[0]), sides[:1], (16,), sides[1:], sides[1:])
     )
     slots = torch.tensor([3, -1, 0, 4, 1, 2, *[-1] * 10]).int()
-    arguments = x, alphas, torch.ones(2, 16), slots, scale, bias
-    torch.library.opcheck(hadamard_stages, (*arguments, 13, 5, transposed))
+    signs = [torch.ones(1, 16)] * 2
+    arguments = x, [alpha, other], signs, slots, scale, bias
+    torch.library.opcheck(hadamard, (*arguments, 0.5, 13, 5, transposed))
+
+
+@pytest.mark.parametrize("sides", [((16, 16), (2, 2)), ((16, 32), (2, 1))])
+@pytest.mark.parametrize("shape", [(1024, 1024), (700, 300), (600, 2500)])
+@pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
+def test_rows_cut_into_tiles(turned, shape, sides, monkeypatch, rng):
+    """As orders above 8,192 are; here with tiles that are soon computed."""
+    setting = settings.Setting(*sides, stages=1)
+    monkeypatch.setattr(launches, "setting", lambda *_: setting)
+    case = Conformance()
+    case.implementation = "triton"
+    case.check("hadamard", "seed", shape, turned, "float32", rng)
+
+
+def test_slots_are_made_again_where_positions_change(rng):
+    operands, _ = stages((13, 5))
+    positions = operands[0].positions
+    x = torch.ones(1, 13)
+    call = lambda: kernels.modulate(  # noqa: E731
+        operands, x, [None], implementation="triton"
+    )
+    first = call()
+    assert calls._slots_of(operands[0]) is calls._slots_of(operands[0])
+    positions.assign(ops.flip(positions.value))
+    torch.testing.assert_close(call(), first.flip(-1), rtol=0, atol=0)

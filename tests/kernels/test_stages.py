@@ -23,6 +23,8 @@ ONE_KERNEL = [
 ]
 APART = [(13, 15, 5), (5, 16, 16), (5, 8, 13)]
 
+pytestmark = pytest.mark.gpu
+
 
 @pytest.mark.parametrize("name", NAMED)
 @pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])

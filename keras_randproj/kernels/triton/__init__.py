@@ -1,4 +1,6 @@
-"""`implementation="triton"`: kernels for torch on CUDA devices."""
+"""`implementation="triton"`: kernels for CUDA devices, torch's and JAX's."""
+
+import keras
 
 from keras_randproj.kernels.triton import requirements
 
@@ -11,6 +13,10 @@ def refusals(operands, x):
 
 def modulate(operands, x, alphas, scale=None, bias=None):
     """See `kernels.modulate`; stages that fit each other share a kernel."""
+    if keras.backend.backend() == "jax":
+        from keras_randproj.kernels.triton import jax_calls
+
+        return jax_calls.modulate(operands, x, alphas, scale, bias)
     # Triton is imported no earlier than a kernel is wanted.
     from keras_randproj.kernels.triton import calls
     from keras_randproj.kernels.triton.runs import runs
@@ -19,8 +25,5 @@ def modulate(operands, x, alphas, scale=None, bias=None):
         run = slice(start, stop)
         last = stop == len(operands)
         vectors = (scale, bias) if last else (None, None)
-        if stop - start > 1:
-            x = calls.modulate_stages(operands[run], x, alphas[run], *vectors)
-        else:
-            x = calls.modulate(operands[start], x, alphas[start], *vectors)
+        x = calls.modulate(operands[run], x, alphas[run], *vectors)
     return x

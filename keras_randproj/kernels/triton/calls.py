@@ -1,83 +1,100 @@
-"""From an operand to a call of the operator that computes it."""
+"""From operands to calls of the operators that compute them."""
 
 import math
 
+import keras
 import torch
 from keras import ops
+from torch.utils.weak import WeakTensorKeyDictionary
 
+from keras_randproj.kernels import reference
 from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SignedHadamard
-from keras_randproj.kernels.triton import operators
-from keras_randproj.kernels.triton.stages_operator import hadamard_stages
+from keras_randproj.kernels.triton import product
+from keras_randproj.kernels.triton.hadamard import hadamard
+from keras_randproj.kernels.triton.settings import library_is_faster
+
+# The slots of positions, and the version of the positions they belong to.
+_slots: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
-def modulate(operand, x, alpha, scale, bias):
-    """The kernels' product; see `kernels.triton.modulate`."""
-    lead = x.shape[:-1]
-    x = x.reshape(-1, operand.input_dim)
-    vectors = _tensors(alpha, scale, bias)
-    call = _hadamard if isinstance(operand, SignedHadamard) else _product
-    y = call(operand, x, vectors, 1 / math.sqrt(operand.input_dim))
-    return y.reshape(*lead, operand.output_dim)
-
-
-def modulate_stages(operands, x, alphas, scale, bias):
-    """The stages in one kernel; see `kernels.triton.modulate_stages`."""
+def modulate(operands, x, alphas, scale, bias):
+    """Stages of one kernel; see `kernels.triton.modulate`."""
     first, last = operands[0], operands[-1]
-    order = first.signs.shape[1]
+    structured = isinstance(first, SignedHadamard)
+    if structured and library_is_faster(
+        first.signs.shape[1], keras.backend.standardize_dtype(x.dtype)
+    ):
+        return reference.modulate(operands, x, alphas, scale, bias)
     lead = x.shape[:-1]
-    scale, bias = _tensors(scale, bias)
-    alpha, *rest = _tensors(*alphas)
-    # One array holds all alphas: the first is as long as the others.
-    alpha = torch.cat([alpha, alpha.new_zeros(order - first.input_dim), *rest])
-    outer, inner = (first, last) if first.transposed else (last, first)
-    y = hadamard_stages(
-        x.reshape(-1, first.input_dim),
-        alpha.reshape(-1, order),
-        torch.cat([ops.convert_to_tensor(op.signs) for op in operands]),
-        _slots(outer),
-        scale,
-        bias,
-        inner.rows,
-        outer.cols,
-        first.transposed,
-    )
-    return y.reshape(*lead, last.output_dim)
+    if len(lead) != 1:
+        x = x.reshape(-1, first.input_dim)
+    scale, bias, *alphas = _tensors(scale, bias, *alphas)
+    gain = 1 / math.sqrt(first.input_dim)
+    if structured:
+        y = _hadamard(operands, x, alphas, scale, bias, gain)
+    else:
+        y = _product(first, x, alphas[0], scale, bias, gain)
+    return y if len(lead) == 1 else y.reshape(*lead, last.output_dim)
 
 
 def _tensors(*vectors):
     return [None if v is None else ops.convert_to_tensor(v) for v in vectors]
 
 
-def _slots(operand):
-    """Where each output of the transform stands among the chosen, or -1."""
-    if operand.positions is None:
-        return None
-    signs = ops.convert_to_tensor(operand.signs)
-    positions = ops.convert_to_tensor(operand.positions)
-    slots = torch.full_like(signs, -1, dtype=torch.int32).flatten()
-    chosen = torch.arange(operand.cols, dtype=torch.int32, device=signs.device)
-    return slots.scatter(0, positions.long(), chosen)
-
-
-def _hadamard(operand, x, vectors, gain):
-    alpha, scale, bias = vectors
-    return operators.hadamard(
+def _hadamard(operands, x, alphas, scale, bias, gain):
+    first, last = operands[0], operands[-1]
+    outer, inner = (first, last) if first.transposed else (last, first)
+    if any(alpha is not None for alpha in alphas):
+        alphas = [
+            x.new_ones(operand.input_dim) if alpha is None else alpha
+            for operand, alpha in zip(operands, alphas, strict=True)
+        ]
+    elif len(alphas) > 1:
+        alphas = [x.new_ones(operand.input_dim) for operand in operands]
+    else:
+        alphas = []
+    return hadamard(
         x,
-        alpha,
-        ops.convert_to_tensor(operand.signs),
-        _slots(operand),
+        alphas,
+        _tensors(*(operand.signs for operand in operands)),
+        _slots_of(outer),
         scale,
         bias,
         gain,
-        operand.rows,
-        operand.cols,
-        operand.transposed,
+        inner.rows,
+        outer.cols,
+        first.transposed,
     )
 
 
-def _product(operand, x, vectors, gain):
-    alpha, scale, bias = vectors
+def _slots_of(operand):
+    """Where each output of the transform stands among the chosen, or -1.
+
+    They are kept as long as nothing is written to the positions.
+    """
+    if operand.positions is None:
+        return None
+    positions = ops.convert_to_tensor(operand.positions)
+    outputs = operand.signs.shape[0] * operand.signs.shape[1]
+    if torch.compiler.is_compiling():
+        return _make_slots(positions, outputs)
+    version, slots = _slots.get(positions, (None, None))
+    if version != positions._version or slots.device != positions.device:
+        slots = _make_slots(positions, outputs)
+        _slots[positions] = positions._version, slots
+    return slots
+
+
+def _make_slots(positions, outputs):
+    slots = positions.new_full((outputs,), -1, dtype=torch.int32)
+    chosen = torch.arange(
+        len(positions), dtype=torch.int32, device=positions.device
+    )
+    return slots.scatter(0, positions.long(), chosen)
+
+
+def _product(operand, x, alpha, scale, bias, gain):
     if isinstance(operand, PackedMatrix):
         source, size = operand.words, operand.size
         layout = [operand.rows, operand.cols, 1, 0, operand.bits, 1, 1, 0]
@@ -86,7 +103,7 @@ def _product(operand, x, vectors, gain):
         levels, size = operand.levels, operand.size
         layout = [operand.rows, operand.cols, 0, spec.code, spec.bits]
         layout += [spec.rows, spec.cols, levels]
-    return operators.product(
+    return product.product(
         x,
         alpha,
         ops.convert_to_tensor(source),

@@ -10,8 +10,6 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 # Enough for the interpreter to split sums and loop over rows.
 INTERPRETED_PROCESSORS = 2
 
-HALF = (torch.float16, torch.bfloat16)
-
 
 @functools.cache
 def processors(device):
@@ -19,8 +17,3 @@ def processors(device):
     if device.type != "cuda":
         return INTERPRETED_PROCESSORS
     return torch.cuda.get_device_properties(device).multi_processor_count
-
-
-def arithmetic(dtype):
-    """The constants `EXACT` and `WIDE` that kernels take for a dtype."""
-    return {"EXACT": dtype not in HALF, "WIDE": INTERPRETED}

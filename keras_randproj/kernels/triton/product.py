@@ -1,202 +1,308 @@
-"""A product whose right-hand side exists only in registers."""
+"""Products with P from its seed, or packed, as an operator with gradients.
 
+P is made once for all rows of a batch: a program multiplies a block of it by
+up to `FUSED_BATCH` rows.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
 import triton
-import triton.language as tl
+from torch import Tensor
 
-from keras_randproj.kernels.triton.entries import packed_block
-from keras_randproj.kernels.triton.entries import seeded_block
+from keras_randproj.kernels.levels import TABLES
+from keras_randproj.kernels.triton import product_kernels
+from keras_randproj.kernels.triton.device import INTERPRETED
+from keras_randproj.kernels.triton.device import processors
+from keras_randproj.kernels.triton.hadamard import NAMESPACE
+
+# Above it P is written chunk by chunk and the library multiplies. Estimated
+# for an H100 with bfloat16 weights: making P again costs as much as reading
+# it near 200 rows. Not measured on a GPU yet.
+FUSED_BATCH = 128
+# A chunk of P that stays in the second-level cache of an A100 or H100.
+CHUNK_BYTES = 16 * 2**20
+# Sides of a block of P: of signs, a call of Philox makes as many entries as
+# 128 threads have to hold, and a smaller block would have them make it twice.
+BLOCK = 64
+BLOCK_OF_SIGNS = 128
+# Programs for each processor.
+WAVES = 4
+# The fewest rows that a product of tensor cores takes.
+LEAST_ROWS = 16
+# bfloat16 parts of a float32.
+PARTS = 3
+# Blocks of inputs that a split adds up at least.
+SPLIT_BLOCKS = 2
 
 
-@triton.jit
-def product_kernel(
-    x,
-    alpha,
-    source,
-    table,
-    scale,
-    bias,
-    y,
-    batch,
-    rows,
-    cols,
-    tile_row,
-    tile_col,
-    gain,
-    span,
-    ALPHA: tl.constexpr,
-    SCALE: tl.constexpr,
-    BIAS: tl.constexpr,
-    PACKED: tl.constexpr,
-    TRANSPOSED: tl.constexpr,
-    CODE: tl.constexpr,
-    BITS: tl.constexpr,
-    TILE_ROWS: tl.constexpr,
-    TILE_COLS: tl.constexpr,
-    LEVELS: tl.constexpr,
-    BLOCK_B: tl.constexpr,
-    BLOCK_R: tl.constexpr,
-    BLOCK_C: tl.constexpr,
-    SPLITS: tl.constexpr,
-    EXACT: tl.constexpr,
-    WIDE: tl.constexpr,
-):
-    """`(x * alpha) P` or `(x * alpha) P^T`, a block of outputs a program.
+@dataclass(frozen=True)
+class Matrix:
+    """P as the kernels take it.
 
-    With several splits each adds up `span` inputs into an array of its own,
-    `(SPLITS, batch, outputs)`, that `finish_kernel` adds in order.
+    Args:
+        source: int32 key `(4,)`, or packed words.
+        rows: Rows of P.
+        cols: Columns of P.
+        packed: 1 where `source` holds words, else 0.
+        code: The family's word of the counter.
+        bits: Bits an entry.
+        tile_rows: Rows of a tile.
+        tile_cols: Columns of a tile.
+        levels: How codes become entries, see `kernels.levels`.
+        tile_row: Tile row where the matrix begins.
+        tile_col: Tile column where it begins.
     """
-    if TRANSPOSED:
-        inputs, outputs = cols, rows
-    else:
-        inputs, outputs = rows, cols
-    IN: tl.constexpr = BLOCK_C if TRANSPOSED else BLOCK_R
-    OUT: tl.constexpr = BLOCK_R if TRANSPOSED else BLOCK_C
-    out = tl.program_id(0) * OUT + tl.arange(0, OUT)
-    line = tl.program_id(1).to(tl.int64) * BLOCK_B + tl.arange(0, BLOCK_B)
-    first = tl.program_id(2) * span
-    total = tl.zeros((BLOCK_B, OUT), tl.float32)
-    for start in range(first, tl.minimum(first + span, inputs), IN):
-        inner = start + tl.arange(0, IN)
-        part = tl.load(
-            x + line[:, None] * inputs + inner[None, :],
-            mask=(line < batch)[:, None] & (inner < inputs)[None, :],
-            other=0,
-        )
-        if ALPHA:
-            factor = tl.load(alpha + inner, mask=inner < inputs, other=0)
-            part = part.to(tl.float32) * factor.to(tl.float32)[None, :]
-            part = part.to(x.dtype.element_ty)
-        if TRANSPOSED:
-            row, col = tl.program_id(0) * OUT, start
-        else:
-            row, col = start, tl.program_id(0) * OUT
-        if PACKED:
-            block = packed_block(
-                source, row, col, rows, cols, BITS, BLOCK_R, BLOCK_C
-            )
-        else:
-            block = seeded_block(
-                source,
-                table,
-                tile_row + row // TILE_ROWS,
-                tile_col + col // TILE_COLS,
-                CODE,
-                BITS,
-                TILE_ROWS,
-                TILE_COLS,
-                LEVELS,
-                BLOCK_R,
-                BLOCK_C,
-            )
-        if TRANSPOSED:
-            block = tl.trans(block)
-        block = block.to(x.dtype.element_ty)
-        if WIDE:
-            part, block = part.to(tl.float32), block.to(tl.float32)
-        if EXACT:
-            total = tl.dot(part, block, acc=total, input_precision="ieee")
-        else:
-            total = tl.dot(part, block, acc=total)
-    where = line[:, None] * outputs + out[None, :]
-    inside = (line < batch)[:, None] & (out < outputs)[None, :]
-    if SPLITS == 1:
-        total *= gain
-        if SCALE:
-            factor = tl.load(scale + out, mask=out < outputs, other=0)
-            total *= factor.to(tl.float32)[None, :]
-        if BIAS:
-            term = tl.load(bias + out, mask=out < outputs, other=0)
-            total += term.to(tl.float32)[None, :]
-    else:
-        where += tl.program_id(2).to(tl.int64) * batch * outputs
-    tl.store(y + where, total.to(y.dtype.element_ty), mask=inside)
+
+    source: Any
+    rows: int
+    cols: int
+    packed: int
+    code: int
+    bits: int
+    tile_rows: int
+    tile_cols: int
+    levels: int
+    tile_row: int = 0
+    tile_col: int = 0
+
+    def constants(self):
+        return {
+            "PACKED": bool(self.packed),
+            "CODE": self.code,
+            "BITS": self.bits,
+            "TILE_ROWS": self.tile_rows,
+            "TILE_COLS": self.tile_cols,
+            "LEVELS": max(self.levels, -1),
+        }
+
+    def values(self):
+        """The table of all codes; any pointer where there is none."""
+        if self.levels >= 0:
+            return self.source
+        return _table(-1 - self.levels, self.source.device)
 
 
-@triton.jit
-def finish_kernel(
-    parts,
-    scale,
-    bias,
-    y,
-    size,
-    outputs,
-    gain,
-    SCALE: tl.constexpr,
-    BIAS: tl.constexpr,
-    SPLITS: tl.constexpr,
-    BLOCK: tl.constexpr,
-):
-    """Adds the splits of `product_kernel`; then scale and bias."""
-    where = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    inside = where < size
-    total = tl.zeros((BLOCK,), tl.float32)
-    for _ in range(SPLITS):
-        total += tl.load(parts + where, mask=inside, other=0)
-        parts += size
-    total *= gain
-    if SCALE:
-        factor = tl.load(scale + where % outputs, mask=inside, other=0)
-        total *= factor.to(tl.float32)
-    if BIAS:
-        term = tl.load(bias + where % outputs, mask=inside, other=0)
-        total += term.to(tl.float32)
-    tl.store(y + where, total.to(y.dtype.element_ty), mask=inside)
+@functools.cache
+def _table(number, device):
+    """A table on the device, copied once."""
+    return torch.from_numpy(TABLES[number]).to(device)
 
 
-@triton.jit
-def matrix_kernel(
-    source,
-    table,
-    y,
-    rows,
-    cols,
-    first_row,
-    first_col,
-    tile_row,
-    tile_col,
-    height,
-    width,
-    PACKED: tl.constexpr,
-    CODE: tl.constexpr,
-    BITS: tl.constexpr,
-    TILE_ROWS: tl.constexpr,
-    TILE_COLS: tl.constexpr,
-    LEVELS: tl.constexpr,
-    BLOCK_R: tl.constexpr,
-    BLOCK_C: tl.constexpr,
-):
-    """Writes a block of P: for batches that share what is made."""
-    row = tl.program_id(0) * BLOCK_R
-    col = tl.program_id(1) * BLOCK_C
-    if PACKED:
-        block = packed_block(
-            source,
-            first_row + row,
-            first_col + col,
-            rows,
-            cols,
-            BITS,
-            BLOCK_R,
-            BLOCK_C,
-        )
-    else:
-        block = seeded_block(
-            source,
-            table,
-            tile_row + row // TILE_ROWS,
-            tile_col + col // TILE_COLS,
-            CODE,
-            BITS,
-            TILE_ROWS,
-            TILE_COLS,
-            LEVELS,
-            BLOCK_R,
-            BLOCK_C,
-        )
-    down = row + tl.arange(0, BLOCK_R)
-    across = col + tl.arange(0, BLOCK_C)
-    tl.store(
-        y + down.to(tl.int64)[:, None] * width + across[None, :],
-        block.to(y.dtype.element_ty),
-        mask=(down < height)[:, None] & (across < width)[None, :],
+def multiply(matrix, x, alpha, scale, bias, gain, transposed):
+    """`scale * gain * ((alpha * x) P) + bias`.
+
+    Args:
+        matrix: A `Matrix`.
+        x: `(batch, inputs)`, contiguous.
+        alpha: `(inputs,)` or `None`.
+        scale: `(outputs,)` or `None`.
+        bias: `(outputs,)` or `None`.
+        gain: Float, the factor of the product with the kernel's entries.
+        transposed: Whether P^T is meant.
+
+    Returns:
+        `(batch, outputs)` of x's dtype.
+    """
+    outputs = matrix.rows if transposed else matrix.cols
+    y = x.new_empty((x.shape[0], outputs))
+    if x.shape[0] == 0:
+        return y
+    run = _fused if x.shape[0] <= FUSED_BATCH else _chunked
+    run(matrix, x, alpha, scale, bias, y, gain, transposed)
+    return y
+
+
+def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
+    batch, inputs = x.shape
+    outputs = y.shape[1]
+    together = max(LEAST_ROWS, triton.next_power_of_2(batch))
+    parted = x.dtype == torch.float32 and matrix.levels >= 0
+    side = BLOCK if matrix.bits > 1 or parted else BLOCK_OF_SIGNS
+    if x.dtype == torch.float32 and not parted:
+        side = BLOCK // 2  # No tensor cores: registers hold the operands.
+    blocks, steps = triton.cdiv(outputs, side), triton.cdiv(inputs, side)
+    wanted = triton.cdiv(WAVES * processors(x.device), blocks)
+    splits = max(1, min(wanted, steps // SPLIT_BLOCKS))
+    span = triton.cdiv(steps, splits) * side
+    splits = triton.cdiv(inputs, span)
+    target = y
+    if splits > 1:
+        target = y.new_empty((splits, *y.shape), dtype=torch.float32)
+    given = {"SCALE": scale is not None, "BIAS": bias is not None}
+    scale, bias = (x if v is None else v for v in (scale, bias))
+    product_kernels.product_kernel[(blocks, 1, splits)](
+        x,
+        x if alpha is None else alpha,
+        matrix.source,
+        matrix.values(),
+        scale,
+        bias,
+        target,
+        batch,
+        matrix.rows,
+        matrix.cols,
+        matrix.tile_row,
+        matrix.tile_col,
+        gain,
+        span,
+        ALPHA=alpha is not None,
+        TRANSPOSED=transposed,
+        BLOCK_B=together,
+        BLOCK_R=side,
+        BLOCK_C=side,
+        SPLITS=splits,
+        **given,
+        **matrix.constants(),
+        PARTS=PARTS if parted else 1,
+        WIDE=INTERPRETED,
+        num_warps=8 if together > 32 else 4,
+        num_stages=2 if together > 32 else 3,
     )
+    if splits > 1:
+        finish(target, scale, bias, y, gain, splits, given)
+
+
+def finish(parts, scale, bias, y, gain, splits, given):
+    """Adds the splits and applies gain, scale and bias."""
+    product_kernels.finish_kernel[(triton.cdiv(y.numel(), 1024),)](
+        parts,
+        scale,
+        bias,
+        y,
+        y.numel(),
+        y.shape[1],
+        gain,
+        SPLITS=splits,
+        BLOCK=1024,
+        **given,
+    )
+
+
+def _chunked(matrix, x, alpha, scale, bias, y, gain, transposed):
+    """The library's products with chunks of P, along the outputs."""
+    # As in the reference, a power of two comes before, against overflow.
+    before = 2.0 ** -(math.floor(math.log2(x.shape[1])) // 2)
+    x = x * (before if alpha is None else (alpha * before).to(x.dtype))
+    side = CHUNK_BYTES // (x.element_size() * x.shape[1])
+    side = max(BLOCK, side // BLOCK * BLOCK)
+    for start in range(0, y.shape[1], side):
+        stop = min(start + side, y.shape[1])
+        spans = (start, stop), (0, x.shape[1])
+        chunk = write(matrix, *(spans if transposed else spans[::-1]), x)
+        part = x @ (chunk.T if transposed else chunk)
+        part = part.to(torch.float32) * (gain / before)
+        if scale is not None:
+            part = part * scale[start:stop]
+        if bias is not None:
+            part = part + bias[start:stop]
+        y[:, start:stop] = part
+
+
+def write(matrix, rows, cols, like):
+    """A block of P in memory, of the dtype and on the device of `like`.
+
+    Args:
+        matrix: A `Matrix`.
+        rows: `(start, stop)`; start is a multiple of a tile and of a word.
+        cols: `(start, stop)`, likewise.
+        like: A tensor.
+    """
+    height, width = rows[1] - rows[0], cols[1] - cols[0]
+    block = like.new_empty((height, width))
+    grid = triton.cdiv(height, BLOCK), triton.cdiv(width, BLOCK)
+    product_kernels.matrix_kernel[grid](
+        matrix.source,
+        matrix.values(),
+        block,
+        matrix.rows,
+        matrix.cols,
+        rows[0],
+        cols[0],
+        matrix.tile_row + rows[0] // matrix.tile_rows,
+        matrix.tile_col + cols[0] // matrix.tile_cols,
+        height,
+        width,
+        BLOCK_R=BLOCK,
+        BLOCK_C=BLOCK,
+        **matrix.constants(),
+    )
+    return block
+
+
+@torch.library.custom_op(f"{NAMESPACE}::product", mutates_args=())
+def product(
+    x: Tensor,
+    alpha: Tensor | None,
+    source: Tensor,
+    scale: Tensor | None,
+    bias: Tensor | None,
+    gain: float,
+    layout: Sequence[int],
+    transposed: bool,
+) -> Tensor:
+    """`layout` is a `Matrix`'s numbers, from rows to levels."""
+    matrix = Matrix(source, *layout)
+    return multiply(
+        matrix, x.contiguous(), alpha, scale, bias, gain, transposed
+    )
+
+
+@product.register_fake
+def _(x, alpha, source, scale, bias, gain, layout, transposed):
+    return x.new_empty((x.shape[0], layout[0 if transposed else 1]))
+
+
+def _save_product(ctx, inputs, output):
+    x, alpha, source, scale, bias, *rest = inputs
+    ctx.save_for_backward(x, alpha, source, scale)
+    ctx.rest = rest
+    ctx.bias_dtype = None if bias is None else bias.dtype
+
+
+def _product_backward(ctx, upstream):
+    x, alpha, source, scale = ctx.saved_tensors
+    gain, layout, transposed = ctx.rest
+    wanted = ctx.needs_input_grad
+    grads: list = [None] * len(wanted)
+    if wanted[0] or wanted[1]:
+        back = product(
+            upstream,
+            scale,
+            source,
+            None,
+            None,
+            gain,
+            layout,
+            not transposed,
+        )
+        grads[0] = back if alpha is None else (back * alpha).to(x.dtype)
+        if wanted[1]:
+            grads[1] = _over_batch(back, x, alpha.dtype)
+    if wanted[3]:
+        ahead = product(
+            x,
+            alpha,
+            source,
+            None,
+            None,
+            gain,
+            layout,
+            transposed,
+        )
+        grads[3] = _over_batch(ahead, upstream, scale.dtype)
+    if wanted[4]:
+        grads[4] = upstream.float().sum(0).to(ctx.bias_dtype)
+    return tuple(grads)
+
+
+def _over_batch(a, b, dtype):
+    """The sum of products over the batch, in float32."""
+    return (a.float() * b.float()).sum(0).to(dtype)
+
+
+product.register_autograd(_product_backward, setup_context=_save_product)

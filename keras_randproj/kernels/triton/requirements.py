@@ -1,6 +1,7 @@
 """Why the Triton kernels cannot take a call."""
 
 import importlib.metadata
+import importlib.util
 import os
 from typing import Any
 
@@ -11,26 +12,53 @@ from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.operands import StoredMatrix
 
-OLDEST_TRITON = (3, 2)
+OLDEST_TRITON = (3, 4)
 # bfloat16 products and asynchronous copies begin with Ampere.
 OLDEST_GPU = (8, 0)
 # Rows of a transform that a program can hold.
 LARGEST_ORDER = 32768
-# Shared memory that a number of a row takes between stages, rounded up from
-# what the compiler reports (132,096 bytes at order 32768).
-ROW_BYTES = 4.125
+# Shared memory of a program: `tests/kernels/test_resources.py` holds it.
+SHARED_BYTES = 96 * 1024
 TILES_A_SIDE = 2**32
 DTYPES = ("float32", "float16", "bfloat16")
+# Triton reads this when kernels are defined.
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def refusals(operand, x):
     """Every reason, a list of strings; empty if the kernels can run."""
-    if keras.backend.backend() != "torch":
+    backend = keras.backend.backend()
+    if backend == "jax":
+        return [*VERSION_REFUSALS, *_jax(operand, x), *_operand(operand)]
+    if backend != "torch":
         return [
-            "the backend is "
-            f"{keras.backend.backend()}, and Triton kernels are torch's"
+            f"the backend is {backend}, and Triton kernels are torch's and "
+            "JAX's"
         ]
     return [*VERSION_REFUSALS, *_tensor(operand, x), *_operand(operand)]
+
+
+def _jax(operand, x):
+    if importlib.util.find_spec("jax_triton") is None:
+        yield "jax-triton is not installed"
+    platform = jax_platform()
+    if platform != "gpu":
+        yield f"JAX runs on {platform}, and kernels on CUDA devices"
+    yield from _dtype(x)
+    if isinstance(operand, SeededTiles | PackedMatrix):
+        yield 'on JAX the kernels take projection="hadamard" only'
+
+
+def jax_platform():
+    import jax
+
+    return jax.default_backend()
+
+
+def _dtype(x):
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    if dtype not in DTYPES:
+        yield f"the input is {dtype}, and kernels take {', '.join(DTYPES)}"
 
 
 def _version():
@@ -53,9 +81,7 @@ VERSION_REFUSALS = _version()
 def _tensor(operand, x):
     import torch
 
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    if dtype not in DTYPES:
-        yield f"the input is {dtype}, and kernels take {', '.join(DTYPES)}"
+    yield from _dtype(x)
     if x.device.type == "cuda":
         # What torch.compile can fold into a constant.
         gpu = torch.cuda.get_device_properties(x.device)
@@ -65,14 +91,12 @@ def _tensor(operand, x):
                 f"the GPU has compute capability {capability}, and kernels "
                 f"need {OLDEST_GPU}"
             )
-        if isinstance(operand, SignedHadamard):
-            needed = int(ROW_BYTES * operand.signs.shape[1])
-            offered = getattr(gpu, "shared_memory_per_block_optin", needed)
-            if needed > offered:
-                yield (
-                    f"a row of the transform takes {needed} bytes of shared "
-                    f"memory, and the GPU offers {offered}"
-                )
+        offered = getattr(gpu, "shared_memory_per_block_optin", SHARED_BYTES)
+        if offered < SHARED_BYTES:
+            yield (
+                f"a kernel takes up to {SHARED_BYTES} bytes of shared memory, "
+                f"and the GPU offers {offered}"
+            )
     elif os.environ.get("TRITON_INTERPRET") != "1":
         yield (
             f"the input is on {x.device.type}, not on a CUDA device "

@@ -1,6 +1,7 @@
 """Which of the stages that follow each other share a kernel."""
 
 from keras_randproj.kernels.operands import SignedHadamard
+from keras_randproj.kernels.triton.settings import LARGEST_STAGES
 
 
 def runs(operands):
@@ -30,6 +31,8 @@ def _joins(one, following):
         return False
     order = one.signs.shape[1]
     if any(tuple(operand.signs.shape) != (1, order) for operand in pair):
+        return False
+    if order > LARGEST_STAGES:
         return False
     outer, inner = pair[::-1] if one.transposed else pair
     return outer.positions is None and outer.cols == order == inner.rows

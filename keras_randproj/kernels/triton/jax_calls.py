@@ -1,0 +1,54 @@
+"""From operands to calls of the kernels for JAX, a stage each."""
+
+import math
+
+import jax.numpy as jnp
+from keras import ops
+
+from keras_randproj.kernels import reference
+from keras_randproj.kernels.triton.jax_hadamard import hadamard
+from keras_randproj.kernels.triton.settings import library_is_faster
+
+
+def modulate(operands, x, alphas, scale, bias):
+    """See `kernels.triton.modulate`."""
+    for k, (operand, alpha) in enumerate(zip(operands, alphas, strict=True)):
+        last = k == len(operands) - 1
+        vectors = (scale, bias) if last else (None, None)
+        x = _stage(operand, x, alpha, *vectors)
+    return x
+
+
+def _stage(operand, x, alpha, scale, bias):
+    lead, outputs = x.shape[:-1], operand.output_dim
+    if math.prod(lead) == 0:
+        return jnp.zeros((*lead, outputs), x.dtype)
+    if library_is_faster(operand.signs.shape[1], x.dtype.name):
+        return reference.modulate([operand], x, [alpha], scale, bias)
+    y = hadamard(
+        x.reshape(-1, operand.input_dim),
+        _vector(alpha, operand.input_dim, 1),
+        ops.convert_to_tensor(operand.signs),
+        _slots(operand),
+        _vector(scale, outputs, 1),
+        _vector(bias, outputs, 0),
+        (operand.rows, operand.cols, operand.input_dim**-0.5),
+        operand.transposed,
+    )
+    return y.reshape(*lead, outputs)
+
+
+def _vector(vector, size, value):
+    if vector is None:
+        return jnp.full((size,), value, "float32")
+    return ops.convert_to_tensor(vector)
+
+
+def _slots(operand):
+    """Where each output of the transform stands among the chosen, or -1."""
+    if operand.positions is None:
+        return None
+    positions = ops.convert_to_tensor(operand.positions)
+    groups, order = operand.signs.shape
+    slots = jnp.full((groups * order,), -1, "int32")
+    return slots.at[positions].set(jnp.arange(operand.cols, dtype="int32"))

@@ -1,0 +1,212 @@
+"""A product whose right-hand side exists only in registers."""
+
+import triton
+import triton.language as tl
+
+from keras_randproj.kernels.triton.entries import packed_block
+from keras_randproj.kernels.triton.entries import seeded_block
+
+
+@triton.jit
+def add(total, part, block, WIDE: tl.constexpr):
+    """One more product; the interpreter has none of bfloat16."""
+    if WIDE:
+        part, block = part.to(tl.float32), block.to(tl.float32)
+    return tl.dot(part, block, acc=total, input_precision="ieee")
+
+
+@triton.jit(do_not_specialize=["batch"])
+def product_kernel(
+    x,
+    alpha,
+    source,
+    table,
+    scale,
+    bias,
+    y,
+    batch,
+    rows,
+    cols,
+    tile_row,
+    tile_col,
+    gain,
+    span,
+    ALPHA: tl.constexpr,
+    SCALE: tl.constexpr,
+    BIAS: tl.constexpr,
+    PACKED: tl.constexpr,
+    TRANSPOSED: tl.constexpr,
+    CODE: tl.constexpr,
+    BITS: tl.constexpr,
+    TILE_ROWS: tl.constexpr,
+    TILE_COLS: tl.constexpr,
+    LEVELS: tl.constexpr,
+    BLOCK_B: tl.constexpr,
+    BLOCK_R: tl.constexpr,
+    BLOCK_C: tl.constexpr,
+    SPLITS: tl.constexpr,
+    PARTS: tl.constexpr,
+    WIDE: tl.constexpr,
+):
+    """`(x * alpha) P` or `(x * alpha) P^T`, a block of outputs a program.
+
+    With several splits each adds up `span` inputs into an array of its own,
+    `(SPLITS, batch, outputs)`, that `finish_kernel` adds in order.
+    """
+    if TRANSPOSED:
+        inputs, outputs = cols, rows
+    else:
+        inputs, outputs = rows, cols
+    IN: tl.constexpr = BLOCK_C if TRANSPOSED else BLOCK_R
+    OUT: tl.constexpr = BLOCK_R if TRANSPOSED else BLOCK_C
+    out = tl.program_id(0) * OUT + tl.arange(0, OUT)
+    line = tl.program_id(1).to(tl.int64) * BLOCK_B + tl.arange(0, BLOCK_B)
+    first = tl.program_id(2) * span
+    total = tl.zeros((BLOCK_B, OUT), tl.float32)
+    for start in tl.range(first, tl.minimum(first + span, inputs), IN):
+        inner = start + tl.arange(0, IN)
+        part = tl.load(
+            x + line[:, None] * inputs + inner[None, :],
+            mask=(line < batch)[:, None] & (inner < inputs)[None, :],
+            other=0,
+        )
+        if ALPHA:
+            factor = tl.load(alpha + inner, mask=inner < inputs, other=0)
+            part = part.to(tl.float32) * factor.to(tl.float32)[None, :]
+            part = part.to(x.dtype.element_ty)
+        if TRANSPOSED:
+            row, col = tl.program_id(0) * OUT, start
+        else:
+            row, col = start, tl.program_id(0) * OUT
+        if PACKED:
+            block = packed_block(
+                source, row, col, rows, cols, BITS, BLOCK_R, BLOCK_C
+            )
+        else:
+            block = seeded_block(
+                source,
+                table,
+                tile_row + row // TILE_ROWS,
+                tile_col + col // TILE_COLS,
+                CODE,
+                BITS,
+                TILE_ROWS,
+                TILE_COLS,
+                LEVELS,
+                BLOCK_R,
+                BLOCK_C,
+            )
+        if TRANSPOSED:
+            block = tl.trans(block)
+        if PARTS == 1:
+            block = block.to(x.dtype.element_ty)
+            total = add(total, part, block, WIDE)
+        else:
+            # Tensor cores multiply bfloat16 parts by -1, 0 and 1 exactly.
+            for _ in tl.static_range(PARTS):
+                piece = part.to(tl.bfloat16)
+                total = add(total, piece, block, WIDE)
+                part -= piece.to(tl.float32)
+    where = line[:, None] * outputs + out[None, :]
+    inside = (line < batch)[:, None] & (out < outputs)[None, :]
+    if SPLITS == 1:
+        total *= gain
+        if SCALE:
+            factor = tl.load(scale + out, mask=out < outputs, other=0)
+            total *= factor.to(tl.float32)[None, :]
+        if BIAS:
+            term = tl.load(bias + out, mask=out < outputs, other=0)
+            total += term.to(tl.float32)[None, :]
+    else:
+        where += tl.program_id(2).to(tl.int64) * batch * outputs
+    tl.store(y + where, total.to(y.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def finish_kernel(
+    parts,
+    scale,
+    bias,
+    y,
+    size,
+    outputs,
+    gain,
+    SCALE: tl.constexpr,
+    BIAS: tl.constexpr,
+    SPLITS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    """Adds the splits of `product_kernel`; then scale and bias."""
+    where = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    inside = where < size
+    total = tl.zeros((BLOCK,), tl.float32)
+    for _ in range(SPLITS):
+        total += tl.load(parts + where, mask=inside, other=0)
+        parts += size
+    total *= gain
+    if SCALE:
+        factor = tl.load(scale + where % outputs, mask=inside, other=0)
+        total *= factor.to(tl.float32)
+    if BIAS:
+        term = tl.load(bias + where % outputs, mask=inside, other=0)
+        total += term.to(tl.float32)
+    tl.store(y + where, total.to(y.dtype.element_ty), mask=inside)
+
+
+@triton.jit
+def matrix_kernel(
+    source,
+    table,
+    y,
+    rows,
+    cols,
+    first_row,
+    first_col,
+    tile_row,
+    tile_col,
+    height,
+    width,
+    PACKED: tl.constexpr,
+    CODE: tl.constexpr,
+    BITS: tl.constexpr,
+    TILE_ROWS: tl.constexpr,
+    TILE_COLS: tl.constexpr,
+    LEVELS: tl.constexpr,
+    BLOCK_R: tl.constexpr,
+    BLOCK_C: tl.constexpr,
+):
+    """Writes a block of P: for batches that share what is made."""
+    row = tl.program_id(0) * BLOCK_R
+    col = tl.program_id(1) * BLOCK_C
+    if PACKED:
+        block = packed_block(
+            source,
+            first_row + row,
+            first_col + col,
+            rows,
+            cols,
+            BITS,
+            BLOCK_R,
+            BLOCK_C,
+        )
+    else:
+        block = seeded_block(
+            source,
+            table,
+            tile_row + row // TILE_ROWS,
+            tile_col + col // TILE_COLS,
+            CODE,
+            BITS,
+            TILE_ROWS,
+            TILE_COLS,
+            LEVELS,
+            BLOCK_R,
+            BLOCK_C,
+        )
+    down = row + tl.arange(0, BLOCK_R)
+    across = col + tl.arange(0, BLOCK_C)
+    tl.store(
+        y + down.to(tl.int64)[:, None] * width + across[None, :],
+        block.to(y.dtype.element_ty),
+        mask=(down < height)[:, None] & (across < width)[None, :],
+    )

@@ -1,0 +1,249 @@
+"""What the Triton compiler makes of every launch, for GPUs that are not here.
+
+Run by `test_resources.py` in a process without Triton's interpreter; alone,
+`python tests/kernels/compile_kernels.py --all` compiles every case and prints
+a line each. Launches are recorded with tensors that have no memory, so what
+is compiled is what a call would launch.
+"""
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+os.environ["KERAS_BACKEND"] = "torch"
+os.environ.pop("TRITON_INTERPRET", None)
+
+import numpy as np
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from keras_randproj.kernels.levels import TABLES
+from keras_randproj.kernels.triton import hadamard
+from keras_randproj.kernels.triton import hadamard_kernels
+from keras_randproj.kernels.triton import product
+from keras_randproj.kernels.triton import product_kernels
+from keras_randproj.kernels.triton import settings
+
+CAPABILITIES = 80, 90
+OBJDUMP = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
+DTYPES = {
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "float32": torch.float32,
+}
+KINDS = "forward", "back", "sums", "chosen", "added", "stages"
+# Dtype, order, kind: each setting, and each way through the kernels.
+QUICK = [
+    ("bfloat16", 2, "forward"),
+    ("bfloat16", 512, "back"),
+    ("bfloat16", 1024, "forward"),
+    ("bfloat16", 4096, "forward"),
+    ("bfloat16", 4096, "sums"),
+    ("bfloat16", 8192, "back"),
+    ("bfloat16", 16384, "forward"),
+    ("bfloat16", 32768, "back"),
+    ("bfloat16", 32768, "added"),
+    ("float16", 64, "chosen"),
+    ("float16", 8192, "sums"),
+    ("float32", 128, "stages"),
+    ("float32", 4096, "sums"),
+]
+
+
+def every_case():
+    for dtype, power, kind in itertools.product(DTYPES, range(1, 16), KINDS):
+        order = 1 << power
+        if settings.library_is_faster(order, dtype):
+            continue
+        if kind != "stages" or order <= settings.LARGEST_STAGES:
+            yield dtype, order, kind
+
+
+class Recorder:
+    """Stands in for a kernel, and keeps what it is launched with."""
+
+    def __init__(self, kernel, found):
+        self.kernel, self.found = kernel, found
+
+    def __getitem__(self, grid):
+        def launch(*arguments, num_warps=4, num_stages=3, **constants):
+            options = {"num_warps": num_warps, "num_stages": num_stages}
+            self.found.append((self.kernel, arguments, constants, options))
+
+        return launch
+
+
+def launches(module, names, call):
+    """What a function would launch of a module's kernels."""
+    found: list = []
+    kernels = {name: getattr(module, name) for name in names}
+    for name, kernel in kernels.items():
+        setattr(module, name, Recorder(kernel, found))
+    try:
+        call()
+    finally:
+        for name, kernel in kernels.items():
+            setattr(module, name, kernel)
+    return found
+
+
+def record_hadamard(dtype, order, kind):
+    def empty(*shape, dtype=DTYPES[dtype]):
+        return torch.empty(shape, dtype=dtype, device="meta")
+
+    def call():
+        # Two groups of outputs, of the second a choice; back they are added.
+        chosen = kind in ("chosen", "added")
+        depth, groups = (3, 1) if kind == "stages" else (1, 1 + chosen)
+        rows = order - order // 4 if chosen else order
+        cols = order + order // 2 if chosen else order
+        turned = kind in ("back", "added")
+        probe = empty(4096, cols) if kind == "sums" else None
+        hadamard.launch(
+            empty(4096, cols if turned else rows),
+            [empty(cols if turned else rows)] * depth,
+            [empty(groups, order)] * depth,
+            empty(groups * order, dtype=torch.int32) if chosen else None,
+            empty(rows if turned else cols),
+            None if kind == "sums" else empty(rows if turned else cols),
+            0.5,
+            rows,
+            cols,
+            turned,
+            probe=probe,
+        )
+
+    return launches(hadamard_kernels, ("tile_kernel", "row_kernel"), call)
+
+
+# Family and storage: packed, code, bits, rows and columns of a tile, levels.
+FAMILIES = {
+    "rademacher": (0, 1, 1, 16, 8, 0),
+    "sparse_ternary": (0, 2, 8, 4, 4, 43),
+    "gaussian": (0, 3, 16, 4, 2, -1),
+    "packed signs": (1, 0, 1, 1, 1, 0),
+    "packed digits": (1, 0, 2, 1, 1, 0),
+}
+BATCHES = 1, 128, 512
+QUICK_PRODUCTS = [
+    ("bfloat16", "rademacher", 1),
+    ("bfloat16", "rademacher", 128),
+    ("bfloat16", "sparse_ternary", 512),
+    ("float16", "packed digits", 16),
+    ("float32", "gaussian", 128),
+]
+
+
+def every_product():
+    yield from itertools.product(DTYPES, FAMILIES, BATCHES)
+
+
+def record_product(dtype, family, batch):
+    if not TABLES:
+        TABLES.append(np.zeros(2**16, "float32"))
+    shape = 4096, 8192
+    x = torch.empty((batch, shape[0]), dtype=DTYPES[dtype], device="meta")
+    words = torch.empty((4,), dtype=torch.int32, device="meta")
+    matrix = product.Matrix(words, *shape, *FAMILIES[family])
+    vectors = (x.new_empty(size) for size in (shape[0], shape[1], shape[1]))
+    names = "product_kernel", "finish_kernel", "matrix_kernel"
+
+    def call():
+        product.multiply(matrix, x, *vectors, 1.0, False)
+
+    product.processors = lambda device: 132
+    # The chunks of a large batch differ in what they begin with only.
+    return launches(product_kernels, names, call)[:2]
+
+
+TYPES = {
+    torch.float32: "*fp32",
+    torch.float16: "*fp16",
+    torch.bfloat16: "*bf16",
+    torch.int32: "*i32",
+}
+
+
+def compiled(kernel, arguments, constants, options, capability):
+    """The compiled kernel of a launch, as Triton specializes it."""
+    signature, attributes = {}, {}
+    constants = dict(constants)
+    for k, value in enumerate(arguments):
+        name = kernel.arg_names[k]
+        if isinstance(value, tuple):
+            signature[name] = tuple(TYPES[v.dtype] for v in value)
+            for nth in range(len(value)):
+                attributes[k, nth] = [["tt.divisibility", 16]]
+        elif isinstance(value, torch.Tensor):
+            signature[name] = TYPES[value.dtype]
+            attributes[k,] = [["tt.divisibility", 16]]
+        elif isinstance(value, float):
+            signature[name] = "fp32"
+        elif value == 1 and name != "batch":
+            constants[name] = 1
+        else:
+            signature[name] = "i32"
+            if value % 16 == 0 and name != "batch":
+                attributes[k,] = [["tt.divisibility", 16]]
+    signature |= dict.fromkeys(constants, "constexpr")
+    source = ASTSource(kernel, signature, constants, attributes)
+    target = GPUTarget("cuda", capability, 32)
+    return triton.compile(source, target=target, options=options)
+
+
+def resources(kernel):
+    """Registers and spilled bytes of a thread, shared bytes of a program."""
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(kernel.asm["cubin"])
+        file.flush()
+        told = subprocess.run(
+            [OBJDUMP, "--dump-resource-usage", file.name],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    registers, stack = re.search(r"REG:(\d+) STACK:(\d+)", told).groups()
+    return SimpleNamespace(
+        registers=int(registers),
+        spilled=int(stack),
+        shared=kernel.metadata.shared,
+        asynchronous="cp.async" in kernel.asm["ptx"],
+    )
+
+
+def main():
+    every = "--all" in sys.argv
+    cases = [
+        (record_hadamard, every_case() if every else QUICK),
+        (record_product, every_product() if every else QUICK_PRODUCTS),
+    ]
+    rows = []
+    for record, case in [(r, case) for r, some in cases for case in some]:
+        for launch, capability in itertools.product(
+            record(*case), CAPABILITIES
+        ):
+            found = resources(compiled(*launch, capability))
+            row = {
+                "case": list(case),
+                "kernel": launch[0].fn.__name__,
+                "capability": capability,
+                "warps": launch[3]["num_warps"],
+                **vars(found),
+            }
+            rows.append(row)
+            if every:
+                print(*row.values(), flush=True)
+    if not every:
+        print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Kernels called from JAX lower, and so compile, without a GPU.
+
+jax-triton and the plugin that holds its compiler are not among what tests
+install: `pip install jax-triton` and `pip install --no-deps
+jax-cuda13-plugin` let these run.
+"""
+
+import keras
+import pytest
+
+if keras.backend.backend() != "jax":
+    pytest.skip("JAX's programs", allow_module_level=True)
+pytest.importorskip("jax_triton")
+
+import jax
+import jax.numpy as jnp
+
+from keras_randproj import kernels
+from keras_randproj.kernels.triton import requirements
+
+if requirements.INTERPRETED:
+    pytest.skip("Interpreted kernels do not compile", allow_module_level=True)
+
+KERNEL = "triton_kernel_call"
+CASES = [
+    ("float32", 2, 1, 1),
+    ("float32", 4096, 512, 1),
+    ("bfloat16", 128, 3, 2),
+    ("bfloat16", 4096, 8192, 1),
+    ("bfloat16", 16384, 512, 1),
+    ("float16", 1024, 7, 2),
+]
+
+
+@pytest.fixture(autouse=True)
+def _gpu(monkeypatch):
+    monkeypatch.setattr(requirements, "jax_platform", lambda: "gpu")
+
+
+def operand(order, groups=1, turned=False):
+    """All of one group, or the first outputs of two."""
+    cols = order if groups == 1 else order + 1
+    return kernels.SignedHadamard(
+        order,
+        cols,
+        transposed=turned,
+        signs=jnp.ones((groups, order)),
+        positions=None if groups == 1 else jnp.arange(cols),
+    )
+
+
+def lowered(function, *arguments):
+    traced = jax.jit(function).trace(*arguments)
+    return traced.lower(lowering_platforms=("cuda",)).as_text()
+
+
+def call(op, x, alpha, scale, bias):
+    return kernels.modulate([op], x, [alpha], scale, bias, "triton")
+
+
+def draw(op, dtype, *batch):
+    sizes = (*batch, op.input_dim), op.input_dim, op.output_dim, op.output_dim
+    return [jnp.ones(size, dtype) for size in sizes]
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_values_and_gradients_lower(case, turned):
+    dtype, order, batch, groups = case
+    op = operand(order, groups, turned)
+    arrays = draw(op, dtype, batch)
+
+    def loss(*arrays):
+        return (call(op, *arrays).astype("float32") ** 2).sum()
+
+    ahead = lowered(lambda *arrays: call(op, *arrays), *arrays)
+    assert ahead.count(KERNEL) == 1
+    # Forward, back with the sums for alpha, and those for scale and bias.
+    back = lowered(jax.grad(loss, argnums=(0, 1, 2, 3)), *arrays)
+    assert back.count(KERNEL) == 3
+
+
+def test_a_batch_of_batches_is_one_launch():
+    op = operand(256)
+    x, *vectors = draw(op, "bfloat16", 3, 5)
+    text = lowered(jax.vmap(lambda x: call(op, x, *vectors)), x)
+    assert text.count(KERNEL) == 1
+    assert "while" not in text
+
+
+def test_large_float32_is_the_librarys():
+    op = operand(16384)
+    arrays = draw(op, "float32", 2)
+    text = lowered(lambda *arrays: call(op, *arrays), *arrays)
+    assert KERNEL not in text
+    assert "dot_general" in text
