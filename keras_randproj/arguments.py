@@ -1,5 +1,6 @@
 """Checks of constructor arguments, shared by every layer."""
 
+import math
 import numbers
 import random
 from typing import Any
@@ -23,6 +24,21 @@ def non_negative_integer(name: str, value: Any) -> int:
         ValueError: If it is not a non-negative integer; a bool is none.
     """
     return _integer(name, value, 0, "a non-negative integer")
+
+
+def positive_number(name: str, value: Any) -> float:
+    """`value` as a finite `float` above 0.
+
+    Raises:
+        ValueError: If it is not a positive, finite number; a bool is none.
+    """
+    valid = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not valid or not math.isfinite(value) or value <= 0:
+        raise ValueError(
+            f"`{name}` must be a positive, finite number. "
+            f"Received: {name}={value!r}"
+        )
+    return float(value)
 
 
 def integers(name: str, value: Any) -> tuple[int, ...] | None:

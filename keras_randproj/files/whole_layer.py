@@ -76,6 +76,18 @@ class WholeLayer(keras.layers.Layer):
             return False
         return not last.waiting and not last.refusal
 
+    def require_built(self, method: str) -> None:
+        """Refuses a call of `method` before the layer is built.
+
+        Raises:
+            ValueError: If the layer is not built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"`{method}()` needs a built layer: call '{self.name}' on an "
+                "input, or `build` it, first."
+            )
+
     @property
     def described(self) -> str:
         """The layer in messages: "Layer 'encoder/projection'"."""

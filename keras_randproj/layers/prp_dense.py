@@ -1,8 +1,7 @@
 """The dense layer whose matrix is a function of a seed."""
 
 import itertools
-import math
-import numbers
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,10 +18,12 @@ from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
+from keras_randproj.arguments import positive_number
 from keras_randproj.arguments import seed_integer
 from keras_randproj.files.read_arrays import read_arrays
 from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.layers.scaled_weight import add_scaled_weight
+from keras_randproj.layers.weight_options import serialize_options
 from keras_randproj.projections import ProjectionStack
 
 
@@ -135,7 +136,7 @@ class PRPDense(WholeLayer):
             "residual_rank", residual_rank
         )
         self.storage = one_of("storage", storage, ("dense", "seed", "packed"))
-        self.lr_multiplier = _positive_number("lr_multiplier", lr_multiplier)
+        self.lr_multiplier = positive_number("lr_multiplier", lr_multiplier)
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.scale_initializer = initializers.get(scale_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -150,8 +151,8 @@ class PRPDense(WholeLayer):
             projection, self.depth, self.units, seed, self.storage
         )
         self.projections = []
-        self.alpha = None
-        self.scale = None
+        self.alpha: Any = None
+        self.scale: Any = None
         self.bias = None
         self.inner_alphas = []
         self.residual_a = None
@@ -177,13 +178,12 @@ class PRPDense(WholeLayer):
 
     def build(self, input_shape):
         input_dim = last_dimension(self, input_shape)
-        owner = f"Layer '{self.name}'"
-        settings.check_count(self.depth, owner)
+        settings.check_count(self.depth, self.described)
         widths = self.stack.widths(input_dim)
         rank = self.residual_rank
-        shapes = [(input_dim, rank), (rank, self.units)]
-        for shape in (*itertools.pairwise(widths), *shapes):
-            settings.check_elements(shape, owner)
+        residual = [(input_dim, rank), (rank, self.units)]
+        for shape in (*itertools.pairwise(widths), *residual):
+            settings.check_elements(shape, self.described)
         self.projections = self.stack.build(
             widths, self.dtype_policy, self.implementation
         )
@@ -210,8 +210,8 @@ class PRPDense(WholeLayer):
             for k, width in enumerate(inner_dims, 1)
         ]
         _keras.hold(self, "inner_alphas", self.inner_alphas)
-        if self.residual_rank:
-            rank = self.residual_rank
+        rank = self.residual_rank
+        if rank:
             self.residual_a = self.add_weight(
                 (input_dim, rank), "lecun_normal", name="residual_a"
             )
@@ -262,11 +262,7 @@ class PRPDense(WholeLayer):
             ValueError: If this layer is not built, or an argument fixed by
                 its projection is given.
         """
-        if not self.built:
-            raise ValueError(
-                f"`transposed()` needs a built layer: call '{self.name}' on "
-                "an input, or `build` it, first."
-            )
+        self.require_built("transposed")
         fixed = {"units", "projection", "depth", "seed", "storage"}
         if fixed & set(kwargs):
             raise ValueError(
@@ -318,7 +314,7 @@ class PRPDense(WholeLayer):
         if with_seed:
             expected["seed"] = np.array(0)
         values = read_arrays(store, expected, self.described)
-        there = _positive_number("lr_multiplier", values["lr_multiplier"][()])
+        there = positive_number("lr_multiplier", values["lr_multiplier"][()])
         ratio = there / self.lr_multiplier
         seed = None
         if with_seed:
@@ -350,22 +346,5 @@ class PRPDense(WholeLayer):
             ),
             "implementation": self.implementation,
         }
-        for kind in ("alpha", "scale", "bias"):
-            for part, module in (
-                ("initializer", initializers),
-                ("regularizer", regularizers),
-                ("constraint", constraints),
-            ):
-                name = f"{kind}_{part}"
-                config[name] = module.serialize(getattr(self, name))
-        return {**super().get_config(), **config}
-
-
-def _positive_number(name, value):
-    valid = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not valid or not math.isfinite(value) or value <= 0:
-        raise ValueError(
-            f"`{name}` must be a positive, finite number. "
-            f"Received: {name}={value!r}"
-        )
-    return float(value)
+        options = serialize_options(self, ("alpha", "scale", "bias"))
+        return {**super().get_config(), **config, **options}

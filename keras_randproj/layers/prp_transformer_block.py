@@ -250,11 +250,7 @@ class PRPTransformerBlock(DenseHolder):
         Raises:
             ValueError: If the block is not built.
         """
-        if self.attention is None:
-            raise ValueError(
-                f"`make_cache` needs a built layer: call '{self.name}' on an "
-                "input, or `build` it, first."
-            )
+        self.require_built("make_cache")
         return self.attention.make_cache(batch_size, length)
 
     def compute_output_shape(self, input_shape):

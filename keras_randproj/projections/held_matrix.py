@@ -13,7 +13,6 @@ import numpy as np
 from keras_randproj import config as settings
 from keras_randproj import kernels
 from keras_randproj import matrices
-from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import seed_integer
 from keras_randproj.files import records_behind
@@ -21,6 +20,7 @@ from keras_randproj.matrices import packing
 from keras_randproj.matrices.hadamard import chosen_positions
 from keras_randproj.matrices.hadamard import order_and_groups
 from keras_randproj.matrices.hadamard import row_of_h
+from keras_randproj.projections.check_storage import check_storage
 from keras_randproj.projections.seeded_initializer import SeededInitializer
 
 # What two machines' QR of the same matrix may differ by, at unit variance.
@@ -336,24 +336,3 @@ class HeldMatrix:
     @classmethod
     def from_config(cls, config):
         return cls(**config)
-
-
-def check_storage(family, storage):
-    """`storage`, if the family can be kept like that.
-
-    Raises:
-        ValueError: If it cannot; the message says what can.
-    """
-    one_of("storage", storage, ("dense", "seed", "packed"))
-    if storage not in family.storages:
-        able = [
-            name
-            for name in matrices.names()
-            if storage in matrices.get(name).storages
-        ]
-        raise ValueError(
-            f"`storage` must be one of {list(family.storages)} for the family "
-            f"'{family.name}'; {able} can be kept as {storage!r}. "
-            f"Received: storage={storage!r}"
-        )
-    return storage

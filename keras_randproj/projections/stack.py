@@ -9,7 +9,7 @@ from keras_randproj import kernels
 from keras_randproj import matrices
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.matrices import derive_seed
-from keras_randproj.projections.held_matrix import check_storage
+from keras_randproj.projections.check_storage import check_storage
 from keras_randproj.projections.make import family_of
 from keras_randproj.projections.make import get
 from keras_randproj.projections.projection import Projection

@@ -15,20 +15,14 @@ from keras_randproj.layers.attention.projected_attention import (
 from keras_randproj.layers.prp_dense import PRPDense
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
+from keras_randproj.layers.weight_options import option_names
+from keras_randproj.layers.weight_options import serialize_options
 from keras_randproj.matrices import derive_seed
 from keras_randproj.projections import family_of
 
 # Part of the matrix contract: role k has the k-th derived seed.
 ROLES = ("query", "key", "value", "attention_output", "gate")
-SERIALIZERS = {
-    f"{vector}_{part}": module.serialize
-    for vector in ("alpha", "scale", "bias")
-    for part, module in (
-        ("initializer", initializers),
-        ("regularizer", regularizers),
-        ("constraint", constraints),
-    )
-}
+VECTORS = ("alpha", "scale", "bias")
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -213,7 +207,7 @@ class PRPMultiHeadAttention(ProjectedAttention):
             projection=self.family,
             activity_regularizer=self.projection_regularizer,
             **self._options(),
-            **{name: getattr(self, name) for name in SERIALIZERS},
+            **{n: getattr(self, n) for n in option_names(VECTORS)},
         )
 
     def _options(self):
@@ -241,9 +235,6 @@ class PRPMultiHeadAttention(ProjectedAttention):
                 self.projection_regularizer
             ),
             **self._options(),
-            **{
-                name: serialize(getattr(self, name))
-                for name, serialize in SERIALIZERS.items()
-            },
+            **serialize_options(self, VECTORS),
         }
         return {**super().get_config(), **config}

@@ -19,6 +19,7 @@ from keras_randproj.layers.eugen.estimator import unbiased_head
 from keras_randproj.layers.eugen.features import EUGenFeatures
 from keras_randproj.layers.eugen.head import EUGenHead
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
+from keras_randproj.layers.weight_options import serialize_options
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -286,15 +287,8 @@ class EUGenDense(DenseHolder):
                 self.activity_regularizer
             ),
         )
-        for kind in ("kernel", "bias"):
-            for part, module in (
-                ("initializer", initializers),
-                ("regularizer", regularizers),
-                ("constraint", constraints),
-            ):
-                name = f"{kind}_{part}"
-                config[name] = module.serialize(getattr(self, name))
-        return {**super().get_config(), **config}
+        options = serialize_options(self, ("kernel", "bias"))
+        return {**super().get_config(), **config, **options}
 
 
 def _fitted(activation, order, kernel, bias):
