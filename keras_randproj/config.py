@@ -11,8 +11,6 @@ MAX_ELEMENTS_VARIABLE = "KERAS_RANDPROJ_MAX_ELEMENTS"
 DEFAULT_MAX_ELEMENTS = 2**31
 # Each is a layer that takes time and kilobytes, however small it is.
 MAX_MATRICES = 1024
-# What the smallest matrix counts for in a load.
-LEAST_COST = 2**14
 # The key of a load's account in Keras's dict of that load: no file names it.
 _ACCOUNT = object()
 
@@ -121,8 +119,7 @@ def charge(family: matrices.Family, shape: tuple[int, int], owner: str) -> None:
     load = _keras.shared_objects()
     if load is None:
         return
-    cost = family.cost(shape)
-    spent = load.get(_ACCOUNT, 0) + max(LEAST_COST, cost)
+    spent = load.get(_ACCOUNT, 0) + family.cost(shape)
     _check(
         spent,
         f"{owner} and the layers before it in the file declare matrices that "
