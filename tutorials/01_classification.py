@@ -219,7 +219,7 @@ def accuracies(results, dataset, name):
 
 
 def frontier(results, dataset):
-    """Accuracy against trained numbers, one point a model."""
+    """Accuracy against trainable parameters, one point a model."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     trained = {
@@ -236,7 +236,7 @@ def frontier(results, dataset):
             fmt="o",
             label=name,
         )
-    axes.set(xscale="log", xlabel="trained numbers", ylabel="accuracy, %")
+    axes.set(xscale="log", xlabel="trainable parameters", ylabel="accuracy, %")
     axes.set_title(dataset)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="lower right")
@@ -274,14 +274,14 @@ if __name__ == "__main__":
 # ]]] -->
 # <!-- [[[end]]] -->
 #
-# ![Accuracy against trained numbers on MNIST](../images/01_mnist.png)
+# ![Accuracy against trainable parameters on MNIST](../images/01_mnist.png)
 #
 # ![The same on Fashion-MNIST](../images/01_fashion_mnist.png)
 #
 # ## What to take from it
 #
 # * A random matrix in each layer keeps most of the accuracy with 172 times
-#   fewer trained numbers.
+#   fewer trainable parameters.
 # * Depth pays most for its numbers: each Hadamard stage more trains a few
 #   vectors, and the fifth still helps. Wider layers, with as many numbers as
 #   five stages, gain half of that.

@@ -80,7 +80,7 @@ def dense(features):
 
 
 def low_rank(features):
-    """Rank one in each layer: as many trained numbers as PRP."""
+    """Rank one in each layer: as many trainable parameters as PRP."""
 
     def pair(units, activation="relu"):
         return keras.Sequential(

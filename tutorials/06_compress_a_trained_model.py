@@ -191,8 +191,8 @@ if __name__ == "__main__":
 # ]]] -->
 # <!-- [[[end]]] -->
 #
-# Trained numbers of a small BERT whose feed-forward layers are replaced, not
-# trained here:
+# Trainable parameters of a small BERT whose feed-forward layers are replaced,
+# not trained here:
 #
 # <!-- [[[cog
 # rows = Results("tutorials/06_compress_a_trained_model").rows

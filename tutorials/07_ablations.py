@@ -235,7 +235,7 @@ FAMILIES = {
 #
 # The [transformer tutorial](03_transformer.md) trains a character GPT with PRP
 # in the place of the four projections of each attention. Its results are read
-# here, not made again.
+# here, not regenerated.
 
 # %%
 GPT = Path("tutorials/results/03_transformer.json")
@@ -587,7 +587,7 @@ def graphs(results):
 #
 # **Verdict on convolutional networks: yes.** With PRP in the place of the
 # layers that mix channels the network was better than with Dense, over all
-# seeds: a small set, on which fewer trained numbers overfit less.
+# seeds: a small set, on which fewer trainable parameters overfit less.
 #
 # ## A table instead of images
 #

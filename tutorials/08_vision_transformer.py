@@ -214,9 +214,9 @@ if __name__ == "__main__":
 #
 # One run each, of two passes over the training images: far from where a longer
 # training would end, and enough to see that the parts hold. Attention from a
-# seed is level with Dense with a third fewer trained numbers in all, most of
-# which are in the feed-forwards; its orthogonal matrices are in memory, though
-# not in the file. EUGens in every second block cost less than a point.
+# seed is level with Dense with a third fewer trainable parameters in all, most
+# of which are in the feed-forwards; its orthogonal matrices are in memory,
+# though not in the file. EUGens in every second block cost less than a point.
 #
 # The Hadamard variant was not trained here: at this width its many small
 # operations make it less than half as fast as Dense.

@@ -203,7 +203,7 @@ def test_no_matrix_is_broadcast_at_the_start(ranks, alone):
     assert everything > 5 * trained
     for rank in ranks:
         assert sum(rank["start"]["broadcast"]) < 2 * trained
-        # What would happen without the module of trained numbers.
+        # What would happen without the module of trainable parameters.
         assert sum(rank["start of a bare model"]["broadcast"]) >= everything
 
 

@@ -161,7 +161,7 @@ MODELS = {
 
 
 def build(name):
-    """The model of this name, its trained numbers all drawn anew.
+    """The model of this name, its trainable parameters all drawn anew.
 
     Args:
         name: Key of `MODELS`.

@@ -229,7 +229,7 @@ def _save(ctx, inputs, output):
 
 
 def _backward(ctx, upstream):
-    """Only the input was kept: inner activations are made again."""
+    """Only the input was kept: inner activations are regenerated."""
     x, slots, scale, *vectors = ctx.saved_tensors
     signs, alphas = vectors[: ctx.depth], vectors[ctx.depth :]
     wanted = ctx.needs_input_grad
