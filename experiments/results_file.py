@@ -6,7 +6,6 @@
 * `rows`: what was measured, a dict each
 """
 
-import datetime
 import json
 import subprocess
 from pathlib import Path
@@ -14,17 +13,11 @@ from pathlib import Path
 
 def where(**versions):
     """Where this process runs, with versions of further packages."""
-    import keras
-
     from keras_randproj.demo import experiment
 
-    return {
-        "backend": keras.backend.backend(),
-        "machine": experiment.machine(),
-        "versions": {**experiment.versions(), **versions},
-        "date": datetime.date.today().isoformat(),
-        "commit": _commit(),
-    }
+    found = experiment.where()
+    found["versions"].update(versions)
+    return {**found, "commit": _commit()}
 
 
 def _commit():

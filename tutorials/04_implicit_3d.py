@@ -395,7 +395,6 @@ def draw(pictures, columns, name):
 def main():
     results = tutorial.Results(
         "04_implicit_3d",
-        backend=keras.backend.backend(),
         epochs=EPOCHS,
         views=VIEWS,
         side=SIDE,
@@ -445,9 +444,9 @@ if __name__ == "__main__":
 # ## What to take from it
 #
 # * From scratch, three EUGens cost little quality and have the smallest file,
-# since their matrices are seeds. They are not the best at their size: plain
-# low-rank layers with as many trainable parameters, and fewer products, are as
-# good as Dense here.
+#   since their matrices are seeds. They are not the best at their size: plain
+#   low-rank layers with as many trainable parameters, and fewer products, are
+#   as good as Dense here.
 # * The closed form alone is not enough. It takes about a second and no pixels,
 #   but three replaced layers in a row add up to a blurred scene; an SVD of the
 #   same kernels keeps far more. Trained on, both recover, the SVD almost fully.

@@ -169,7 +169,6 @@ def _assign(net, values):
 def main():
     results = tutorial.Results(
         "05_seed_only_files",
-        backend=keras.backend.backend(),
         rounds=ROUNDS,
         clients=2,
     )

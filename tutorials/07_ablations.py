@@ -633,7 +633,6 @@ TABLE = {
 def main():
     results = tutorial.Results(
         "07_ablations",
-        backend=keras.backend.backend(),
         epochs=EPOCHS,
         images=IMAGES,
         learning_rate=RATE,

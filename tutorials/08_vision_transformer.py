@@ -187,7 +187,6 @@ def main():
     options = parser.parse_args()
     results = tutorial.Results(
         "08_vision_transformer",
-        backend=keras.backend.backend(),
         epochs=EPOCHS,
     )
     data = load()

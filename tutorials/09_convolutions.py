@@ -157,9 +157,7 @@ def measured(variant, data):
 
 # %%
 def main():
-    results = tutorial.Results(
-        "09_convolutions", backend=keras.backend.backend(), epochs=EPOCHS
-    )
+    results = tutorial.Results("09_convolutions", epochs=EPOCHS)
     variants = list(VARIANTS)[-1:] if tutorial.FAST else list(VARIANTS)
     for name in prepared():
         data = load(name)

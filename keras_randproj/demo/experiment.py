@@ -1,5 +1,6 @@
 """The demonstration: one classifier, four kinds of layer, the same data."""
 
+import datetime
 import importlib.metadata
 import json
 import os
@@ -157,6 +158,16 @@ def versions():
     ):
         found[package] = importlib.metadata.version(package)
     return found
+
+
+def where():
+    """What a results file says of a run: backend, machine, versions, date."""
+    return {
+        "backend": keras.backend.backend(),
+        "machine": machine(),
+        "versions": versions(),
+        "date": datetime.date.today().isoformat(),
+    }
 
 
 def machine():

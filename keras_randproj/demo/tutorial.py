@@ -9,8 +9,7 @@ import os
 from pathlib import Path
 
 from keras_randproj.demo import datasets
-from keras_randproj.demo.experiment import machine
-from keras_randproj.demo.experiment import versions
+from keras_randproj.demo.experiment import where
 
 FAST = os.environ.get("RANDPROJ_TUTORIAL_FAST", "0") == "1"
 TRIAL = Path("build/tutorials-fast")
@@ -30,7 +29,7 @@ def picture(name):
 
 
 class Results:
-    """The rows of a results file, written as they come.
+    """A results file, in the form of all, written row by row.
 
     A row that is there already is shown and not computed again, so that a
     long run can be stopped and continued; delete the file to start over.
@@ -45,12 +44,13 @@ class Results:
         self.path = _inside(folder, f"{name}.json")
         self.rows: list[dict] = []
         self.settings = settings
-        self.versions = versions()
+        self.runs = [where()]
         if self.path.exists() and not FAST:
             found = json.loads(self.path.read_text())
             self.rows = found["rows"]
-            # Rows may come from several backends, each with its version.
-            self.versions = {**found["versions"], **self.versions}
+            # Rows may come from several runs, each with its backend.
+            before = [run for run in found["where"] if run not in self.runs]
+            self.runs = [*before, *self.runs]
             print(
                 f"{self.path} holds {len(self.rows)} rows, which are not "
                 "computed again. Delete the file to start over."
@@ -78,9 +78,9 @@ class Results:
         print("computed", json.dumps(row), flush=True)
         self.rows.append(row)
         document = {
-            "versions": self.versions,
-            "machine": machine(),
-            **self.settings,
+            "what": f"python tutorials/{self.path.stem}.py",
+            "where": self.runs,
+            "settings": self.settings,
             "rows": self.rows,
         }
         self.path.write_text(json.dumps(document, indent=1) + "\n")

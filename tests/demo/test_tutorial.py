@@ -20,8 +20,8 @@ def test_rows_are_written_and_not_made_twice(tmp_path, monkeypatch):
         results.row(lambda: make(2), model="a", seed=1)
     assert made == [1, 2]
     written = json.loads((tmp_path / "tutorials/results/name.json").read_text())
-    assert written["epochs"] == 3
-    assert "keras" in written["versions"]
+    assert written["settings"]["epochs"] == 3
+    assert "keras" in written["where"][0]["versions"]
     assert [row["seed"] for row in written["rows"]] == [0, 1]
 
 
