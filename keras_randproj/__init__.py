@@ -63,6 +63,7 @@ _NAMES = {
     "distill_layer": "transfer",
     "merge": "transfer",
 }
+__all__ = sorted([*_PARTS, *_NAMES])
 
 
 def __getattr__(name: str) -> Any:

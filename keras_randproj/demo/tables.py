@@ -1,5 +1,7 @@
 """The demonstration's results as text and as a picture."""
 
+from keras_randproj.report.text_table import text_table
+
 COLUMNS = {
     "name": ("layers", "{}"),
     "trainable": ("trainable", "{:,}"),
@@ -13,26 +15,17 @@ COLUMNS = {
 
 def text(results):
     """One table, a row a variant."""
-    rows = [[title for title, _ in COLUMNS.values()]]
+    rows = []
     for row in results["rows"]:
         row = {**row, "reload_exact": "yes" if row["reload_exact"] else "NO"}
         rows.append([form.format(row[c]) for c, (_, form) in COLUMNS.items()])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [
-            cell.rjust(width)
-            for cell, width in zip(row[1:], widths[1:], strict=True)
-        ]
-        lines.append("  ".join(cells))
-    lines.insert(1, "-" * len(lines[0]))
+    table = text_table([title for title, _ in COLUMNS.values()], rows)
     title = (
         f"{results['dataset']}, {results['epochs']} epochs, "
         f"{results['backend']} {results['versions'][results['backend']]}, "
         f"{results['machine']}"
     )
-    return "\n".join([title, "", *lines])
+    return f"{title}\n\n{table}"
 
 
 def plot(results, path):

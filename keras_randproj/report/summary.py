@@ -4,10 +4,10 @@ from dataclasses import asdict
 from dataclasses import dataclass
 
 from keras_randproj import _keras
-from keras_randproj.files.printable import printable
 from keras_randproj.report.cost import multiplications
 from keras_randproj.report.sizes import count
 from keras_randproj.report.sizes import nbytes
+from keras_randproj.report.text_table import text_table
 
 COLUMNS = (
     "layer",
@@ -101,28 +101,20 @@ def text(rows):
     Returns:
         String.
     """
-    table = [list(COLUMNS)]
-    for row in rows:
-        table.append(
-            [
-                printable(row.layer),
-                printable(row.type),
-                f"{row.trainable:,}",
-                f"{row.dense:,}",
-                f"{row.reduction:.1f}x",
-                f"{row.memory:,}",
-                f"{row.file:,}",
-                "-" if row.flops is None else f"{row.flops:,}",
-            ]
-        )
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for cells in table:
-        left = [c.ljust(w) for c, w in zip(cells[:2], widths[:2], strict=True)]
-        right = [c.rjust(w) for c, w in zip(cells[2:], widths[2:], strict=True)]
-        lines.append("  ".join(left + right).rstrip())
-    rule = "-" * max(map(len, lines))
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+    table = [
+        [
+            row.layer,
+            row.type,
+            f"{row.trainable:,}",
+            f"{row.dense:,}",
+            f"{row.reduction:.1f}x",
+            f"{row.memory:,}",
+            f"{row.file:,}",
+            "-" if row.flops is None else f"{row.flops:,}",
+        ]
+        for row in rows
+    ]
+    return text_table(COLUMNS, [*table[:-1], None, table[-1]], left=2)
 
 
 def _layers_with_weights(layer):
