@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_randproj.kernels.devices import exporting
 from keras_randproj.kernels.operands import SignedHadamard
 
 
@@ -27,8 +28,8 @@ def _refusals(operand, x):
     import torch
 
     reasons = []
-    if torch.compiler.is_exporting():
-        reasons.append("torch.export must not depend on the package")
+    if exporting():
+        reasons.append("an exported program must not depend on the package")
     if x.device.type != "cpu":
         reasons.append(f"the input is on {x.device.type}, not on the CPU")
     if type(x) not in (torch.Tensor, torch.nn.Parameter):

@@ -1,16 +1,24 @@
-"""The transform in blocks as a `torch.library` operator.
+"""The transform in blocks as an operator of torch.
 
-To `torch.compile` it is one node. Only its inputs are kept for the gradients:
-one more transform is cheaper than the memory that its result would take.
+To `torch.compile` it is one node, a `torch.library` operator. Such operators
+have no forward mode, and `torch.func` takes their gradients for unknown, so
+that elsewhere it runs inside a function that has both. Only its inputs are
+kept for the gradients: one more transform is cheaper than the memory that its
+result would take.
 """
 
+import torch
 from keras import ops
 from torch import Tensor
 from torch import library
 
+from keras_randproj.kernels.devices import in_dynamo
 from keras_randproj.kernels.gain import split_gain
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.torch_cpu import blocks
+
+# Arguments of the operator behind x, alpha, scale and bias.
+FIXED = 7
 
 
 def modulate(operand, x, alpha, scale, bias):
@@ -20,7 +28,7 @@ def modulate(operand, x, alpha, scale, bias):
         for value in (alpha, scale, bias, operand.signs, operand.positions)
     )
     lead = x.shape[:-1]
-    y = hadamard(
+    y = _transform(
         x.reshape(lead.numel(), operand.input_dim),
         alpha,
         scale,
@@ -33,6 +41,11 @@ def modulate(operand, x, alpha, scale, bias):
         operand.transposed,
     )
     return y.reshape(*lead, operand.output_dim)
+
+
+def _transform(*inputs):
+    """The operator, with all the derivatives that the caller can take."""
+    return hadamard(*inputs) if in_dynamo() else Transform.apply(*inputs)
 
 
 @library.custom_op("keras_randproj::hadamard_cpu", mutates_args=())
@@ -73,7 +86,7 @@ def _backward(ctx, upstream):
     wanted = ctx.needs_input_grad
     dx = dalpha = dscale = dbias = None
     if wanted[0] or wanted[1]:
-        back = hadamard(
+        back = _transform(
             upstream, scale, None, None, *matrix, *rest, not transposed
         )
         if wanted[0]:
@@ -81,26 +94,59 @@ def _backward(ctx, upstream):
         if wanted[1]:
             dalpha = (x * back).sum(0).to(alpha.dtype)
     if wanted[2]:
-        y = hadamard(x, alpha, None, None, *matrix, *rest, transposed)
+        y = _transform(x, alpha, None, None, *matrix, *rest, transposed)
         dscale = (upstream * y).sum(0).to(scale.dtype)
     if wanted[3]:
         dbias = upstream.sum(0).to(bias.dtype)
-    return dx, dalpha, dscale, dbias, *[None] * 7
+    return dx, dalpha, dscale, dbias, *[None] * FIXED
 
 
 hadamard.register_autograd(_backward, setup_context=_save)
 
 
-@hadamard.register_vmap
-def _(info, in_dims, x, alpha, scale, bias, *matrix):
+def _vmap(info, in_dims, x, alpha, scale, bias, *matrix):
     """The mapped axis joins the rows; vectors multiply outside."""
     x, alpha, scale, bias = (
         tensor if axis is None else tensor.movedim(axis, 0)
         for tensor, axis in zip((x, alpha, scale, bias), in_dims, strict=False)
     )
     x = x if alpha is None else x * alpha.unsqueeze(-2)
-    y = hadamard(x.flatten(0, -2), None, None, None, *matrix)
+    y = _transform(x.flatten(0, -2), None, None, None, *matrix)
     y = y.unflatten(0, x.shape[:-1])
     y = y if scale is None else y * scale.unsqueeze(-2)
     y = y if bias is None else y + bias.unsqueeze(-2)
     return y.expand(info.batch_size, *y.shape[-2:]), 0
+
+
+hadamard.register_vmap(_vmap)
+
+
+class Transform(torch.autograd.Function):
+    """`hadamard`, differentiable in every way that torch has."""
+
+    @staticmethod
+    def forward(*inputs):
+        x, alpha, scale, bias, signs, positions, before, after, *matrix = inputs
+        operand = SignedHadamard(*matrix, signs, positions)
+        return blocks.multiply(operand, x, alpha, scale, bias, before, after)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        _save(ctx, inputs, output)
+        ctx.save_for_forward(*inputs[:6])
+
+    backward = staticmethod(_backward)
+    vmap = staticmethod(_vmap)
+
+    @staticmethod
+    def jvp(ctx, dx, dalpha, dscale, dbias, *_):
+        x, alpha, scale, _, *matrix = ctx.saved_tensors
+        matrix = *matrix, *ctx.rest
+        parts = [] if dbias is None else [dbias]
+        if dx is not None:
+            parts.append(_transform(dx, alpha, scale, None, *matrix))
+        if dalpha is not None:
+            parts.append(_transform(x, dalpha, scale, None, *matrix))
+        if dscale is not None:
+            parts.append(_transform(x, alpha, dscale, None, *matrix))
+        return sum(parts)
