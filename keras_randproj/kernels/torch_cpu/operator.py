@@ -7,6 +7,8 @@ kept for the gradients: one more transform is cheaper than the memory that its
 result would take.
 """
 
+import functools
+
 import torch
 from keras import ops
 from torch import Tensor
@@ -28,7 +30,8 @@ def modulate(operand, x, alpha, scale, bias):
         for value in (alpha, scale, bias, operand.signs, operand.positions)
     )
     lead = x.shape[:-1]
-    y = _transform(
+    transform = hadamard if in_dynamo() else Transform.apply
+    y = transform(
         x.reshape(lead.numel(), operand.input_dim),
         alpha,
         scale,
@@ -41,11 +44,6 @@ def modulate(operand, x, alpha, scale, bias):
         operand.transposed,
     )
     return y.reshape(*lead, operand.output_dim)
-
-
-def _transform(*inputs):
-    """The operator, with all the derivatives that the caller can take."""
-    return hadamard(*inputs) if in_dynamo() else Transform.apply(*inputs)
 
 
 @library.custom_op("keras_randproj::hadamard_cpu", mutates_args=())
@@ -80,13 +78,13 @@ def _save(ctx, inputs, output):
     ctx.save_for_backward(x, alpha, scale, bias, signs, positions)
 
 
-def _backward(ctx, upstream):
+def _gradients(transform, ctx, upstream):
     x, alpha, scale, bias, *matrix = ctx.saved_tensors
     *rest, transposed = ctx.rest
     wanted = ctx.needs_input_grad
     dx = dalpha = dscale = dbias = None
     if wanted[0] or wanted[1]:
-        back = _transform(
+        back = transform(
             upstream, scale, None, None, *matrix, *rest, not transposed
         )
         if wanted[0]:
@@ -94,31 +92,33 @@ def _backward(ctx, upstream):
         if wanted[1]:
             dalpha = (x * back).sum(0).to(alpha.dtype)
     if wanted[2]:
-        y = _transform(x, alpha, None, None, *matrix, *rest, transposed)
+        y = transform(x, alpha, None, None, *matrix, *rest, transposed)
         dscale = (upstream * y).sum(0).to(scale.dtype)
     if wanted[3]:
         dbias = upstream.sum(0).to(bias.dtype)
     return dx, dalpha, dscale, dbias, *[None] * FIXED
 
 
-hadamard.register_autograd(_backward, setup_context=_save)
+hadamard.register_autograd(
+    functools.partial(_gradients, hadamard), setup_context=_save
+)
 
 
-def _vmap(info, in_dims, x, alpha, scale, bias, *matrix):
+def _mapped(transform, info, in_dims, x, alpha, scale, bias, *matrix):
     """The mapped axis joins the rows; vectors multiply outside."""
     x, alpha, scale, bias = (
         tensor if axis is None else tensor.movedim(axis, 0)
         for tensor, axis in zip((x, alpha, scale, bias), in_dims, strict=False)
     )
     x = x if alpha is None else x * alpha.unsqueeze(-2)
-    y = _transform(x.flatten(0, -2), None, None, None, *matrix)
+    y = transform(x.flatten(0, -2), None, None, None, *matrix)
     y = y.unflatten(0, x.shape[:-1])
     y = y if scale is None else y * scale.unsqueeze(-2)
     y = y if bias is None else y + bias.unsqueeze(-2)
     return y.expand(info.batch_size, *y.shape[-2:]), 0
 
 
-hadamard.register_vmap(_vmap)
+hadamard.register_vmap(functools.partial(_mapped, hadamard))
 
 
 class Transform(torch.autograd.Function):
@@ -135,18 +135,24 @@ class Transform(torch.autograd.Function):
         _save(ctx, inputs, output)
         ctx.save_for_forward(*inputs[:6])
 
-    backward = staticmethod(_backward)
-    vmap = staticmethod(_vmap)
+    @staticmethod
+    def backward(ctx, upstream):
+        return _gradients(Transform.apply, ctx, upstream)
+
+    @staticmethod
+    def vmap(info, in_dims, *inputs):
+        return _mapped(Transform.apply, info, in_dims, *inputs)
 
     @staticmethod
     def jvp(ctx, dx, dalpha, dscale, dbias, *_):
         x, alpha, scale, _, *matrix = ctx.saved_tensors
         matrix = *matrix, *ctx.rest
+        transform = Transform.apply
         parts = [] if dbias is None else [dbias]
         if dx is not None:
-            parts.append(_transform(dx, alpha, scale, None, *matrix))
+            parts.append(transform(dx, alpha, scale, None, *matrix))
         if dalpha is not None:
-            parts.append(_transform(x, dalpha, scale, None, *matrix))
+            parts.append(transform(x, dalpha, scale, None, *matrix))
         if dscale is not None:
-            parts.append(_transform(x, alpha, dscale, None, *matrix))
+            parts.append(transform(x, alpha, dscale, None, *matrix))
         return sum(parts)
