@@ -45,7 +45,7 @@ def test_integers_are_cast_first(kind, policy):
     """As numbers and in a model; Dense does the same."""
     for dtype in ("uint8", "bool", "int32", "float64", "float16"):
         x = numbers(dtype)
-        with _policy(policy):
+        with Policy(policy):
             layer = LAYERS[kind]()
             inputs = keras.Input((7,), dtype=dtype)
             model = keras.Model(inputs, layer(inputs))
@@ -57,7 +57,7 @@ def test_integers_are_cast_first(kind, policy):
         assert model.outputs[0].dtype == layer.compute_dtype
 
 
-class _policy:
+class Policy:
     def __init__(self, name):
         self.name = name
 
@@ -73,7 +73,7 @@ class _policy:
 def test_outputs_where_the_default_is_half_precision(kind):
     try:
         keras.config.set_floatx("bfloat16")
-        with _policy("bfloat16"):
+        with Policy("bfloat16"):
             layer = LAYERS[kind]()
             y = layer(ops.convert_to_tensor(numbers()))
             assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
