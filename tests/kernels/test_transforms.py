@@ -246,10 +246,9 @@ if BACKEND == "torch":
         close(by_row(x), gradient)
         close(func.vmap(lambda row: layer(row[None])[0])(x), layer(x).detach())
 
-    @pytest.mark.parametrize("family", ["hadamard", "rademacher"])
     @pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
-    def test_forward_mode_of_every_argument(family, turned):
-        op = conformance.operand(family, "seed", (6, 11), turned)
+    def test_forward_mode_of_every_argument(turned):
+        op = conformance.operand("hadamard", "seed", (6, 11), turned)
         sides = op.input_dim, op.output_dim
         shapes = (2, sides[0]), sides[0], sides[1], sides[1]
         inputs = [
