@@ -71,15 +71,16 @@ class Policy:
 
 @layers
 def test_outputs_where_the_default_is_half_precision(kind):
-    try:
+    # The policy first: the one it finds is made from the default.
+    with Policy("bfloat16"):
         keras.config.set_floatx("bfloat16")
-        with Policy("bfloat16"):
+        try:
             layer = LAYERS[kind]()
             y = layer(ops.convert_to_tensor(numbers()))
             assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
             assert layer(keras.Input((7,))).dtype == "bfloat16"
-    finally:
-        keras.config.set_floatx("float32")
+        finally:
+            keras.config.set_floatx("float32")
 
 
 def sparse(x):
