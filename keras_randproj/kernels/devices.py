@@ -39,12 +39,15 @@ def one_cpu():
 
 
 def exporting():
-    """Whether `torch.export` is tracing: a program that runs without us."""
+    """Whether torch writes down a program that runs without us.
+
+    That is `torch.export`, or the older `torch.jit.trace`.
+    """
     if keras.backend.backend() != "torch":
         return False
     import torch
 
-    return torch.compiler.is_exporting()
+    return torch.compiler.is_exporting() or torch.jit.is_tracing()
 
 
 def in_dynamo():

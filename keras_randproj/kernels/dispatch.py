@@ -2,7 +2,8 @@
 
 A named implementation that cannot run raises with its reasons and never falls
 back; `None` tries those meant for the device and ends at the reference.
-Programs made by `torch.export` hold the reference, whatever is named.
+Programs made by `torch.export` or `torch.jit.trace` hold the reference,
+whatever is named.
 """
 
 import contextlib

@@ -231,11 +231,14 @@ class PRPDense(WholeLayer):
         )
 
     def call(self, inputs):
-        if not keras.backend.is_float_dtype(inputs.dtype):
-            inputs = ops.cast(inputs, self.compute_dtype)
-        alphas = [self.alpha, *self.inner_alphas]
-        alphas = [alpha * self.lr_multiplier for alpha in alphas]
-        scale = self.scale * self.lr_multiplier
+        inputs = kernels.dense_float(inputs, self.compute_dtype)
+        # On JAX a variable times a number is float32 where the default is half
+        # precision, and a tensor times a number is not.
+        alphas = [
+            ops.convert_to_tensor(alpha) * self.lr_multiplier
+            for alpha in (self.alpha, *self.inner_alphas)
+        ]
+        scale = ops.convert_to_tensor(self.scale) * self.lr_multiplier
         y = self.stack.multiply(inputs, alphas, scale, self.bias)
         if self.residual_rank:
             low = ops.matmul(inputs, self.residual_a)

@@ -132,8 +132,7 @@ class Projection(WholeLayer):
         )
 
     def call(self, inputs):
-        if not keras.backend.is_float_dtype(inputs.dtype):
-            inputs = keras.ops.cast(inputs, self.compute_dtype)
+        inputs = kernels.dense_float(inputs, self.compute_dtype)
         operand = self.held.operands[self.is_transposed]
         return kernels.modulate(
             [operand], inputs, [None], implementation=self.implementation

@@ -4,65 +4,102 @@ The forward pass makes each block, multiplies and drops it, and the backward
 pass makes it again. Memory is bounded by one block, whatever the size of P.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import keras
 from keras import ops
+
+from keras_randproj.kernels.operands import Operand
 
 # Entries of P that exist at one time.
 BLOCK_ENTRIES = 2**20
 
 
-def multiply(operand, x, unit, make):
-    """`x @ P`, or `x @ P^T` where the operand is transposed.
+@dataclass(frozen=True)
+class Blocks(Operand):
+    """A matrix as a rule that makes its blocks from an array.
+
+    It holds no tensor, so that compilers can keep it as a constant, and the
+    array goes through every rule of differentiation as an argument.
+
+    `make` is a function of `(law, array, i, j, height, width)` that returns
+    block (i, j), float32; entries outside of P may be anything finite.
+    """
+
+    make: Callable | None = None
+    law: Any = None
+    height: int = 1
+    width: int = 1
+
+
+def blocks_of(operand, make, law, unit):
+    """An operand's `Blocks`, the sides of each whole units, `(rows, cols)`."""
+    sides = block_shape(operand, unit)
+    sizes = operand.rows, operand.cols, operand.transposed
+    return Blocks(*sizes, make, law, *sides)
+
+
+def multiply(blocks, x, array):
+    """`x @ P`, or `x @ P^T` where the blocks are transposed.
+
+    Linear in x for each backend's differentiation, forward and backward, of
+    any order: every derivative is such a product again.
 
     Args:
-        operand: The projection, one of `kernels.operands`.
+        blocks: A `Blocks`.
         x: Tensor `(..., input_dim)`.
-        unit: `(rows, cols)` of which a block's sides are multiples.
-        make: Function of `(i, j, height, width)` that returns block (i, j),
-            float32; entries outside of P may be anything finite.
+        array: Integer tensor that the blocks are made from.
 
     Returns:
-        Tensor `(..., output_dim)`. Its gradient is the product with the
-        transpose, made in the same way.
+        Tensor `(..., output_dim)`.
     """
     lead = ops.shape(x)[:-1]
-    x = ops.reshape(x, (-1, operand.input_dim))
-    y = _linear(operand, unit, make)(x)
-    return ops.reshape(y, (*lead, operand.output_dim))
+    x = ops.reshape(x, (-1, blocks.input_dim))
+    y = _linear()(blocks, x, array)
+    return ops.reshape(y, (*lead, blocks.output_dim))
 
 
-def _linear(operand, unit, make):
-    """The product as a function whose gradient is the transposed product."""
-
-    @ops.custom_gradient
-    def apply(x):
-        def grad(*args, upstream=None):
-            upstream = args[0] if upstream is None else upstream
-            return _linear(operand.transpose(), unit, make)(upstream)
-
-        return _product(operand, x, unit, make), grad
-
-    return apply
+def _linear():
+    """The backend's `product` that knows its own derivatives."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        from keras_randproj.kernels.reference.linear_jax import multiply
+    elif backend == "tensorflow":
+        from keras_randproj.kernels.reference.linear_tensorflow import multiply
+    else:
+        from keras_randproj.kernels.reference.linear_torch import multiply
+    return multiply
 
 
-def _product(operand, x, unit, make):
-    """Sum over blocks: a loop that keeps one block of P at a time."""
-    height, width = block_shape(operand, unit)
-    down = -(-operand.rows // height)
-    across = -(-operand.cols // width)
-    sizes = (height, width) if not operand.transposed else (width, height)
-    counts = (down, across) if not operand.transposed else (across, down)
+def product(blocks, x, array):
+    """Sum over blocks: a loop that keeps one block of P at a time.
+
+    Args:
+        blocks: A `Blocks`.
+        x: Tensor `(batch, input_dim)`.
+        array: Integer tensor that the blocks are made from.
+
+    Returns:
+        Tensor `(batch, output_dim)`, without derivatives.
+    """
+    height, width = blocks.height, blocks.width
+    down = -(-blocks.rows // height)
+    across = -(-blocks.cols // width)
+    sizes = (height, width) if not blocks.transposed else (width, height)
+    counts = (down, across) if not blocks.transposed else (across, down)
     dtype = keras.backend.standardize_dtype(x.dtype)
     wide = "float64" if dtype == "float64" else "float32"
-    x = ops.pad(x, [[0, 0], [0, sizes[0] * counts[0] - operand.input_dim]])
+    x = ops.pad(x, [[0, 0], [0, sizes[0] * counts[0] - blocks.input_dim]])
     batch = ops.shape(x)[0]
     total = ops.zeros((batch, sizes[1] * counts[1]), dtype=wide)
 
     def add_block(index, total):
         i, j = index // across, index % across
-        block = make(i, j, height, width)
+        block = blocks.make(blocks.law, array, i, j, height, width)
         start, stop = i * height, j * width
-        if operand.transposed:
+        if blocks.transposed:
             block, start, stop = ops.transpose(block), stop, start
         part = ops.slice(x, (0, start), (batch, sizes[0]))
         part = ops.matmul(ops.cast(part, wide), ops.cast(block, wide))
@@ -70,7 +107,7 @@ def _product(operand, x, unit, make):
         return ops.slice_update(total, (0, stop), old + part)
 
     total = ops.fori_loop(0, down * across, add_block, total)
-    return ops.cast(total[:, : operand.output_dim], dtype)
+    return ops.cast(total[:, : blocks.output_dim], dtype)
 
 
 def block_shape(operand, unit):

@@ -69,13 +69,14 @@ def pays(rows, order, groups, cols, shares):
     """Whether to take this way.
 
     Args:
-        rows: Integer, rows of the input; `None` if unknown.
+        rows: Integer, rows of the input; anything else where a program is
+            traced for any number of them.
         order: Integer, the order n of H.
         groups: Integer, how many groups of n outputs there are.
         cols: Integer, how many outputs are chosen.
         shares: Pairs as `SHARES`.
     """
-    if rows is None or groups > 1:
+    if not isinstance(rows, int) or groups > 1:
         return False
     return any(
         rows * order >= numbers and cols * share <= order

@@ -1,7 +1,5 @@
 """Products with a matrix of one or two bits an entry, unpacked in blocks."""
 
-import functools
-
 from keras import ops
 
 from keras_randproj.kernels.operands import PackedMatrix
@@ -22,10 +20,13 @@ def multiply(operand: PackedMatrix, x, alpha):
         Tensor `(..., output_dim)`.
     """
     unit = WORD_BITS // operand.bits, 1
-    height, width = blockwise.block_shape(operand, unit)
+    blocks = blockwise.blocks_of(operand, _block, operand.bits, unit)
     down, across = (
         -(-size // side) * side
-        for size, side in ((operand.rows, height), (operand.cols, width))
+        for size, side in (
+            (operand.rows, blocks.height),
+            (operand.cols, blocks.width),
+        )
     )
     words = ops.convert_to_tensor(operand.words)
     # A slice that begins inside and ends outside would be moved.
@@ -33,11 +34,10 @@ def multiply(operand: PackedMatrix, x, alpha):
         words,
         [[0, down // unit[0] - words.shape[0]], [0, across - words.shape[1]]],
     )
-    make = functools.partial(_block, words, operand.bits)
-    return blockwise.multiply(operand, x * alpha, unit, make) * operand.size
+    return blockwise.multiply(blocks, x * alpha, words) * operand.size
 
 
-def _block(words, bits, i, j, height, width):
+def _block(bits, words, i, j, height, width):
     """Digits of block (i, j) as a float32 tensor."""
     lines = height * bits // WORD_BITS
     part = ops.slice(words, (i * lines, j * width), (lines, width))

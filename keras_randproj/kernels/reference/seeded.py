@@ -3,7 +3,6 @@
 Philox runs inside the graph on integers, block by block: P is never stored.
 """
 
-import functools
 from typing import Any
 
 import keras
@@ -32,8 +31,10 @@ def multiply(operand: SeededTiles, x, alpha):
         Tensor `(..., output_dim)`.
     """
     spec: Any = operand.spec
-    make = functools.partial(_block, spec, operand.key)
-    return blockwise.multiply(operand, x * alpha, (spec.rows, spec.cols), make)
+    unit = spec.rows, spec.cols
+    blocks = blockwise.blocks_of(operand, _block, spec, unit)
+    key = ops.convert_to_tensor(operand.key)
+    return blockwise.multiply(blocks, x * alpha, key)
 
 
 def _block(spec, key, i, j, height, width):

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_randproj.kernels.devices import exporting
 from keras_randproj.kernels.operands import SignedHadamard
 
 
@@ -13,12 +14,9 @@ def refusals(operands, x):
 
 def modulate(operands, x, alphas, scale=None, bias=None):
     """See `kernels.modulate`."""
-    from keras_randproj.kernels.torch_cpu.operator import modulate as one
+    from keras_randproj.kernels.torch_cpu import operator
 
-    *before, (operand, alpha) = zip(operands, alphas, strict=True)
-    for inner, inner_alpha in before:
-        x = one(inner, x, inner_alpha, None, None)
-    return one(operand, x, alpha, scale, bias)
+    return operator.modulate(operands, x, alphas, scale, bias)
 
 
 def _refusals(operand, x):
@@ -27,8 +25,8 @@ def _refusals(operand, x):
     import torch
 
     reasons = []
-    if torch.compiler.is_exporting():
-        reasons.append("torch.export must not depend on the package")
+    if exporting():
+        reasons.append("an exported program must not depend on the package")
     if x.device.type != "cpu":
         reasons.append(f"the input is on {x.device.type}, not on the CPU")
     if type(x) not in (torch.Tensor, torch.nn.Parameter):

@@ -8,7 +8,9 @@ block uses again, and the result is the only large array that is made.
 import functools
 
 import torch
+from torch import Tensor
 
+from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.reference import few_outputs
 from keras_randproj.matrices.hadamard import factors
 from keras_randproj.matrices.hadamard import row_of_h
@@ -25,21 +27,38 @@ FEW = ((2**22, 32),)
 FEW_ORDER = 2**13
 
 
-def multiply(operand, x, alpha, scale, bias, before, after):
-    """The modulated product of a matrix x, without gradients.
+def multiply(
+    x: Tensor,
+    alpha: Tensor | None,
+    scale: Tensor | None,
+    bias: Tensor | None,
+    signs: Tensor,
+    positions: Tensor | None,
+    before: float,
+    after: float,
+    rows: int,
+    cols: int,
+    transposed: bool,
+) -> Tensor:
+    """`after * scale * (P^T (before * alpha * x)) + bias`, without gradients.
 
     Args:
-        operand: A `SignedHadamard` whose arrays are tensors.
-        x: Tensor `(batch, input_dim)`.
-        alpha: Tensor `(input_dim,)`, or `None`.
-        scale: Tensor `(output_dim,)`, or `None`.
-        bias: Tensor `(output_dim,)`, or `None`.
-        before: Float, a factor of the input.
-        after: Float, a factor of the output, bias aside.
+        x: `(batch, input_dim)`.
+        alpha: `(input_dim,)`, or `None` for ones.
+        scale: `(output_dim,)`, or `None` for ones.
+        bias: `(output_dim,)`, or `None` for zeros.
+        signs: `(groups, order)`.
+        positions: The chosen outputs, or `None` for all.
+        before: A factor of the input.
+        after: A factor of the output, bias aside.
+        rows: Rows of P.
+        cols: Columns of P.
+        transposed: Whether P^T is meant.
 
     Returns:
-        Tensor `(batch, output_dim)`.
+        `(batch, output_dim)`.
     """
+    operand = SignedHadamard(rows, cols, transposed, signs, positions)
     dtype = result_type(x, alpha, scale, bias, operand.signs)
     wide = torch.promote_types(dtype, torch.float32)
     signs = operand.signs.to(wide)
@@ -71,7 +90,8 @@ def _forward(operand, x, inner, signs, u, v):
     """Outputs of a block before the outer factor."""
     _times(x, inner, u)
     first, leading, trailing = _three_factors(u.shape[-1])
-    _transform_trailing(u, v, trailing)
+    flat = -1, trailing
+    torch.mm(u.view(flat), _walsh(trailing, u.dtype), out=v.view(flat))
     walsh = _walsh(first, u.dtype)
     torch.bmm(
         v.view(-1, first, leading * trailing).transpose(1, 2),
@@ -106,7 +126,8 @@ def _backward(operand, x, inner, signs, u, v):
         y.view(-1, leading * trailing, first).transpose(1, 2),
         out=spare.view(-1, first, leading * trailing),
     )
-    _transform_trailing(spare, y, trailing)
+    flat = -1, trailing
+    torch.mm(spare.view(flat), _walsh(trailing, u.dtype), out=y.view(flat))
     if len(signs) == 1:
         return y[:, 0, : operand.rows]
     return torch.mul(y, signs, out=spare).sum(1)[:, : operand.rows]
@@ -146,12 +167,6 @@ def _three_factors(order):
     first, second = factors(order)
     trailing = second if second < SPLIT else TRAILING
     return first, second // trailing, trailing
-
-
-def _transform_trailing(u, v, order):
-    """H along the last `order` numbers of u, into v."""
-    shape = -1, order
-    torch.mm(u.view(shape), _walsh(order, u.dtype), out=v.view(shape))
 
 
 def _transform_leading(u, v, order):

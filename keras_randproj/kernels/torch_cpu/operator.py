@@ -1,57 +1,54 @@
-"""The transform in blocks as a `torch.library` operator.
+"""The transform in blocks as an operator of torch.
 
-To `torch.compile` it is one node. Only its inputs are kept for the gradients:
-one more transform is cheaper than the memory that its result would take.
+To `torch.compile` it is one node, a `torch.library` operator. Such operators
+have no forward mode, and `torch.func` takes their gradients for unknown, so
+that elsewhere it runs inside a function that has both. Only its inputs are
+kept for the gradients: one more transform is cheaper than the memory that its
+result would take.
 """
 
+import functools
+
+import torch
 from keras import ops
-from torch import Tensor
 from torch import library
 
+from keras_randproj.kernels.devices import in_dynamo
 from keras_randproj.kernels.gain import split_gain
-from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.torch_cpu import blocks
 
-
-def modulate(operand, x, alpha, scale, bias):
-    """The product in blocks; see `kernels.modulate`."""
-    alpha, scale, bias, signs, positions = (
-        None if value is None else ops.convert_to_tensor(value)
-        for value in (alpha, scale, bias, operand.signs, operand.positions)
-    )
-    lead = x.shape[:-1]
-    y = hadamard(
-        x.reshape(lead.numel(), operand.input_dim),
-        alpha,
-        scale,
-        bias,
-        signs,
-        positions,
-        *split_gain(operand.input_dim),
-        operand.rows,
-        operand.cols,
-        operand.transposed,
-    )
-    return y.reshape(*lead, operand.output_dim)
+# Arguments of the operator behind x, alpha, scale and bias.
+FIXED = 7
 
 
-@library.custom_op("keras_randproj::hadamard_cpu", mutates_args=())
-def hadamard(
-    x: Tensor,
-    alpha: Tensor | None,
-    scale: Tensor | None,
-    bias: Tensor | None,
-    signs: Tensor,
-    positions: Tensor | None,
-    before: float,
-    after: float,
-    rows: int,
-    cols: int,
-    transposed: bool,
-) -> Tensor:
-    """`after * scale * (P^T (before * alpha * x)) + bias` of a matrix x."""
-    operand = SignedHadamard(rows, cols, transposed, signs, positions)
-    return blocks.multiply(operand, x, alpha, scale, bias, before, after)
+def modulate(operands, x, alphas, scale, bias):
+    """The products in blocks; see `kernels.modulate`."""
+    transform = hadamard if in_dynamo() else Transform.apply
+    last = len(operands) - 1
+    for k, (operand, alpha) in enumerate(zip(operands, alphas, strict=True)):
+        vectors = alpha, *((scale, bias) if k == last else (None, None))
+        lead = x.shape[:-1]
+        y = transform(
+            x.reshape(lead.numel(), operand.input_dim),
+            *map(_tensor, vectors),
+            _tensor(operand.signs),
+            _tensor(operand.positions),
+            *split_gain(operand.input_dim),
+            operand.rows,
+            operand.cols,
+            operand.transposed,
+        )
+        x = y.reshape(*lead, operand.output_dim)
+    return x
+
+
+def _tensor(value):
+    return None if value is None else ops.convert_to_tensor(value)
+
+
+hadamard = library.custom_op(
+    "keras_randproj::hadamard_cpu", blocks.multiply, mutates_args=()
+)
 
 
 @hadamard.register_fake
@@ -67,13 +64,13 @@ def _save(ctx, inputs, output):
     ctx.save_for_backward(x, alpha, scale, bias, signs, positions)
 
 
-def _backward(ctx, upstream):
+def _gradients(transform, ctx, upstream):
     x, alpha, scale, bias, *matrix = ctx.saved_tensors
     *rest, transposed = ctx.rest
     wanted = ctx.needs_input_grad
     dx = dalpha = dscale = dbias = None
     if wanted[0] or wanted[1]:
-        back = hadamard(
+        back = transform(
             upstream, scale, None, None, *matrix, *rest, not transposed
         )
         if wanted[0]:
@@ -81,26 +78,63 @@ def _backward(ctx, upstream):
         if wanted[1]:
             dalpha = (x * back).sum(0).to(alpha.dtype)
     if wanted[2]:
-        y = hadamard(x, alpha, None, None, *matrix, *rest, transposed)
+        y = transform(x, alpha, None, None, *matrix, *rest, transposed)
         dscale = (upstream * y).sum(0).to(scale.dtype)
     if wanted[3]:
         dbias = upstream.sum(0).to(bias.dtype)
-    return dx, dalpha, dscale, dbias, *[None] * 7
+    return dx, dalpha, dscale, dbias, *[None] * FIXED
 
 
-hadamard.register_autograd(_backward, setup_context=_save)
+hadamard.register_autograd(
+    functools.partial(_gradients, hadamard), setup_context=_save
+)
 
 
-@hadamard.register_vmap
-def _(info, in_dims, x, alpha, scale, bias, *matrix):
+def _mapped(transform, info, in_dims, x, alpha, scale, bias, *matrix):
     """The mapped axis joins the rows; vectors multiply outside."""
     x, alpha, scale, bias = (
         tensor if axis is None else tensor.movedim(axis, 0)
         for tensor, axis in zip((x, alpha, scale, bias), in_dims, strict=False)
     )
     x = x if alpha is None else x * alpha.unsqueeze(-2)
-    y = hadamard(x.flatten(0, -2), None, None, None, *matrix)
+    y = transform(x.flatten(0, -2), None, None, None, *matrix)
     y = y.unflatten(0, x.shape[:-1])
     y = y if scale is None else y * scale.unsqueeze(-2)
     y = y if bias is None else y + bias.unsqueeze(-2)
     return y.expand(info.batch_size, *y.shape[-2:]), 0
+
+
+hadamard.register_vmap(functools.partial(_mapped, hadamard))
+
+
+class Transform(torch.autograd.Function):
+    """`hadamard`, differentiable in every way that torch has."""
+
+    forward = staticmethod(blocks.multiply)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        _save(ctx, inputs, output)
+        ctx.save_for_forward(*inputs[:6])
+
+    @staticmethod
+    def backward(ctx, upstream):
+        return _gradients(Transform.apply, ctx, upstream)
+
+    @staticmethod
+    def vmap(info, in_dims, *inputs):
+        return _mapped(Transform.apply, info, in_dims, *inputs)
+
+    @staticmethod
+    def jvp(ctx, dx, dalpha, dscale, dbias, *_):
+        x, alpha, scale, _, *matrix = ctx.saved_tensors
+        matrix = *matrix, *ctx.rest
+        transform = Transform.apply
+        parts = [] if dbias is None else [dbias]
+        if dx is not None:
+            parts.append(transform(dx, alpha, scale, None, *matrix))
+        if dalpha is not None:
+            parts.append(transform(x, dalpha, scale, None, *matrix))
+        if dscale is not None:
+            parts.append(transform(x, alpha, dscale, None, *matrix))
+        return sum(parts)

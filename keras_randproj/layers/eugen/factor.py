@@ -10,6 +10,7 @@ from keras import ops
 from keras_randproj import _keras
 from keras_randproj import config as settings
 from keras_randproj import divided
+from keras_randproj import kernels
 from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.arguments import last_dimension
@@ -121,7 +122,7 @@ class EUGenFactor(WholeLayer):
         )
 
     def call(self, inputs):
-        return self.project(inputs)
+        return self.project(kernels.dense_float(inputs, self.compute_dtype))
 
     def project(self, inputs):
         """The outputs, inside another layer's call.

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_randproj import _keras
 from keras_randproj import config as settings
+from keras_randproj import kernels
 from keras_randproj import matrices
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
@@ -150,8 +151,7 @@ class EUGenFeatures(WholeLayer):
 
     def compute(self, inputs):
         """The features, inside another layer's call."""
-        if not keras.backend.is_float_dtype(inputs.dtype):
-            inputs = ops.cast(inputs, self.compute_dtype)
+        inputs = kernels.dense_float(inputs, self.compute_dtype)
         x = self._with_norm(inputs) if self.norm_feature else inputs
         blocks = self.products([f.project(x) for f in self.factors])
         features = (
