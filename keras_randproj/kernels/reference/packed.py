@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.reference import blockwise
+from keras_randproj.kernels.reference import linear
 
 WORD_BITS = 32
 
@@ -34,7 +35,7 @@ def multiply(operand: PackedMatrix, x, alpha):
         words,
         [[0, down // unit[0] - words.shape[0]], [0, across - words.shape[1]]],
     )
-    return blockwise.multiply(blocks, x * alpha, words) * operand.size
+    return linear.multiply(blocks, x * alpha, words) * operand.size
 
 
 def _block(bits, words, i, j, height, width):

@@ -11,6 +11,7 @@ from keras import ops
 from keras_randproj.kernels.devices import in_dynamo
 from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.kernels.reference import blockwise
+from keras_randproj.kernels.reference import linear
 from keras_randproj.matrices.philox import KEY_INCREMENTS
 from keras_randproj.matrices.philox import MULTIPLIERS
 from keras_randproj.matrices.philox import ROUNDS
@@ -34,7 +35,7 @@ def multiply(operand: SeededTiles, x, alpha):
     unit = spec.rows, spec.cols
     blocks = blockwise.blocks_of(operand, _block, spec, unit)
     key = ops.convert_to_tensor(operand.key)
-    return blockwise.multiply(blocks, x * alpha, key)
+    return linear.multiply(blocks, x * alpha, key)
 
 
 def _block(spec, key, i, j, height, width):
