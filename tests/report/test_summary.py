@@ -1,6 +1,7 @@
 """`summary`: counts against Keras's own and against arithmetic."""
 
 import keras
+import numpy as np
 import pytest
 
 from keras_randproj import EUGenDense
@@ -114,3 +115,26 @@ def test_eugen_dense_stands_for_a_dense():
     assert row.dense == 64 * 32 + 32
     assert row.flops == 2 * (2 * 65 * 8 + 2 * 8 * 32)
     assert row.memory == 4 * (row.trainable + 2 * 65 * 8)
+
+
+def test_a_layer_used_twice_counts_once():
+    """In the rows, in the total and in the bytes of a file."""
+    layer = PRPDense(8, seed=1)
+    x = keras.Input((8,))
+    twice = keras.Model(x, layer(layer(x)))
+    once = keras.Sequential([keras.Input((8,)), PRPDense(8, seed=1)])
+    ours, plain = (summary(m)[-1] for m in (twice, once))
+    for name in ("trainable", "dense", "memory", "file"):
+        assert getattr(ours, name) == getattr(plain, name)
+
+
+def test_bytes_of_child_layers_count():
+    """A EUGen writes its own arrays and, in its children, its recipes."""
+    model = keras.Sequential([keras.Input((8,)), EUGenDense(4, 6, seed=1)])
+    head = 4 * (12 * 4 + 4)
+    store: dict = {}
+    model.layers[0].save_own_variables(store)
+    assert sum(np.asarray(v).nbytes for v in store.values()) == head
+    # Two recipes of an orthogonal matrix and the seed of the features.
+    recipe = 4 + 16 + len("orthogonal") + len("{}") + 8 + 16
+    assert summary(model)[-1].file == head + 2 * recipe + 8
