@@ -83,11 +83,11 @@ def test_hadamard_without_take_is_the_same_map(units, transposed):
 
 
 def test_a_named_kernel_is_not_used():
-    other = "pallas" if BACKEND == "torch" else "triton"
-    layer = PRPDense(6, seed=1, implementation=other)
+    # It takes hadamard alone, and torch alone.
+    layer = PRPDense(6, seed=1, implementation="torch_cpu")
     model = keras.Sequential([layer])
     model.build((None, 12))
-    with pytest.raises(RuntimeError, match=other):
+    with pytest.raises(RuntimeError, match="torch_cpu"):
         layer(np.ones((2, 12), "float32"))
     with exportable(model, "baked"):
         assert layer(np.ones((2, 12), "float32")).shape == (2, 6)

@@ -9,7 +9,6 @@ whatever is named.
 import contextlib
 
 from keras_randproj.arguments import one_of
-from keras_randproj.kernels import pallas
 from keras_randproj.kernels import portable
 from keras_randproj.kernels import reference
 from keras_randproj.kernels import torch_cpu
@@ -20,7 +19,6 @@ from keras_randproj.kernels.devices import exporting
 # Each has `refusals` and `modulate`, and imports its compiler in the latter.
 IMPLEMENTATIONS = {
     "triton": triton,
-    "pallas": pallas,
     "torch_cpu": torch_cpu,
     "portable": portable,
     "reference": reference,

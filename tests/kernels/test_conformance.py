@@ -1,13 +1,11 @@
 """Each implementation of the active backend faces the same cases."""
 
-import conformance
 import keras
 import numpy as np
 import oracle
 import pytest
 from conformance import SEED
 from conformance import Conformance
-from keras import ops
 
 from keras_randproj import kernels
 from keras_randproj import matrices
@@ -89,48 +87,3 @@ if BACKEND == "torch":
             )
             for found in (written, multiplied):
                 np.testing.assert_allclose(found * size, wanted, rtol=1e-6)
-
-
-if BACKEND == "jax":
-
-    class TestPallas(Conformance):
-        implementation = "pallas"
-
-        @pytest.mark.parametrize("corner", CORNERS, ids=str)
-        def test_tiles_far_away(self, corner):
-            import jax.numpy as jnp
-
-            from keras_randproj.kernels.pallas.product import Layout
-            from keras_randproj.kernels.pallas.product import SeededProduct
-
-            spec = matrices.get("rademacher").spec()
-            key = [SEED >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
-            sides = spec.rows, 2 * spec.cols
-            layout = Layout(spec.code, spec.bits, spec.rows, spec.cols, 0)
-            product = SeededProduct(
-                *sides, layout, 1.0, tile_row=corner[0], tile_col=corner[1]
-            )
-            found = product(
-                jnp.eye(sides[0]),
-                jnp.ones(sides[0]),
-                jnp.ones(sides[1]),
-                jnp.zeros(sides[1]),
-                jnp.asarray(key, "int32"),
-                None,
-            )
-            wanted = far_block("rademacher", corner, sides)
-            np.testing.assert_array_equal(found, wanted)
-
-        @pytest.mark.parametrize("family", ["hadamard", "rademacher"])
-        def test_vmap(self, family, rng):
-            import jax
-
-            x = rng.normal(size=(2, 3, 13)).astype("float32")
-            op = conformance.operand(family, "seed", (13, 5))
-
-            def apply(x):
-                return conformance.modulate(op, x, implementation="pallas")
-
-            found = jax.jit(jax.vmap(apply))(ops.convert_to_tensor(x))
-            wanted = x @ conformance.matrix(family, (13, 5))
-            np.testing.assert_allclose(found, wanted, atol=1e-5)

@@ -5,6 +5,8 @@ follows from the matrix A of the map. `keras.layers.Dense` goes through the
 same cases.
 """
 
+from dataclasses import replace
+
 import conformance
 import keras
 import numpy as np
@@ -20,13 +22,10 @@ INPUTS, UNITS = 7, 5
 KINDS = {
     "Dense": None,
     "dense": {},
-    "hadamard": {"projection": "hadamard"},
-    "square hadamard": {"projection": "hadamard", "units": 8},
+    "hadamard": {"projection": "hadamard", "depth": 2},
     "seed": {"storage": "seed"},
     "packed signs": {"projection": "rademacher", "storage": "packed"},
     "packed digits": {"projection": "sparse_ternary", "storage": "packed"},
-    "two stages": {"projection": "hadamard", "depth": 2},
-    "two seeded stages": {"storage": "seed", "depth": 2},
 }
 kinds = pytest.mark.parametrize("kind", KINDS)
 blocks = pytest.mark.parametrize("kind", ["seed", "packed signs"])
@@ -75,15 +74,13 @@ class Cell(keras.layers.Layer):
 
 
 @kinds
-@pytest.mark.parametrize("jit", [False, True] if BACKEND != "torch" else [0])
-def test_a_cell_learns(kind, jit):
+def test_a_cell_learns(kind):
     """The gradient of the first step, from the matrix: outputs are sums."""
-    if BACKEND == "tensorflow" and jit and kind != "seed":
-        # XLA takes seconds a model; Dense itself fails there, on `Tensordot`.
-        jit = False
+    # On TensorFlow, Dense itself fails under XLA here, on `Tensordot`.
+    jit = BACKEND == "jax" or (BACKEND == "tensorflow" and kind == "seed")
     layer = keras.layers.RNN(Cell(kind))
     model = keras.Sequential([keras.Input((4, INPUTS)), layer])
-    model.compile(keras.optimizers.SGD(1.0), "mse", jit_compile=bool(jit))
+    model.compile(keras.optimizers.SGD(1.0), "mse", jit_compile=jit)
     x = np.repeat(arrays(1)[0][:, None], 4, 1)
     inner = layer.cell.inner
     before = ops.convert_to_numpy(inner.bias)
@@ -123,10 +120,7 @@ if BACKEND == "jax":
 
     WRAPPERS = {
         "jit": jax.jit,
-        "checkpoint": jax.checkpoint,
-        "jit of checkpoint": lambda f: jax.jit(jax.checkpoint(f)),
         "checkpoint of jit": lambda f: jax.checkpoint(jax.jit(f)),
-        "scan": scanned,
         "checkpoint in scan": lambda f: scanned(jax.checkpoint(f)),
     }
 
@@ -179,9 +173,7 @@ if BACKEND == "jax":
             found = jax.vmap(jax.grad(loss), (axis, 0))(rows, both)
             y = np.asarray(layer.stateless_call(*two, x)[0])
             close(found[1], 2 * y @ a.T)
-            # |x H D| is |x|, whatever the signs.
-            if kind != "square hadamard":
-                assert np.abs(found[0] - found[1]).max() > 1e-2
+            assert np.abs(found[0] - found[1]).max() > 1e-2
 
     @kinds
     @pytest.mark.parametrize("mode", ["full", "activations"])
@@ -270,8 +262,6 @@ if BACKEND == "torch":
         op = layers[0].held.operands[0]
 
         def call(x, array):
-            from dataclasses import replace
-
             return conformance.modulate(replace(op, **{name: array}), x)
 
         x = torch.tensor(arrays(1)[0])
@@ -281,13 +271,9 @@ if BACKEND == "torch":
         close(torch.func.vmap(call, (0, 0))(stacked, both), wanted)
 
     @kinds
-    @pytest.mark.parametrize("named", [None, "torch_cpu"])
-    def test_traced_for_any_batch(kind, named, tmp_path):
+    def test_traced_for_any_batch(kind, tmp_path):
         """The file needs nothing of this package: no operator of ours."""
         layer = layer_of(kind)
-        if "hadamard" in kind:
-            for projection in layer.projections:
-                projection.implementation = named
         layer.eval()
         for lead in ((2,), (2, 3)):
             traced = torch.jit.trace(layer, torch.randn(*lead, INPUTS))
@@ -364,13 +350,12 @@ if BACKEND == "tensorflow":
             return tf.reduce_mean(gradient_of(self)(x) ** 2)
 
     @kinds
-    @pytest.mark.parametrize("jit", [False, True])
-    def test_a_gradient_penalty_in_fit(kind, jit):
+    def test_a_gradient_penalty_in_fit(kind):
         x, biases = arrays(1)[0], []
         for eager in (False, True):
             keras.utils.set_random_seed(0)
             model = Penalised(layer_of(kind))
-            model.compile("sgd", jit_compile=jit and not eager)
+            model.compile("sgd", jit_compile=kind == "seed" and not eager)
             model.run_eagerly = eager
             model.fit(x, x, verbose=0)
             biases.append(ops.convert_to_numpy(model.layer.bias))
