@@ -8,8 +8,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Without a GPU kernels run in interpreters. Triton is told when it is first
 # imported, which torch does, and Keras imports torch.
 # Kernels called from JAX are compiled, and not run.
-gpu = Path("/dev/nvidiactl").exists()
-if not gpu and os.environ.get("KERAS_BACKEND") != "jax":
+if (
+    not Path("/dev/nvidiactl").exists()
+    and os.environ.get("KERAS_BACKEND") != "jax"
+):
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # JAX compiles every operation of every shape, and a test runs it once: XLA
