@@ -23,6 +23,7 @@ from keras_randproj.arguments import seed_integer
 from keras_randproj.files.read_arrays import read_arrays
 from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.layers.scaled_weight import add_scaled_weight
+from keras_randproj.layers.weight_options import refuse_kernel_options
 from keras_randproj.layers.weight_options import serialize_options
 from keras_randproj.projections import ProjectionStack
 
@@ -35,9 +36,9 @@ class PRPDense(WholeLayer):
 
         y = activation(scale * (P^T (alpha * x)) / sqrt(input_dim) + bias)
 
-    which trains `input_dim + 2 * units` numbers where `keras.layers.Dense`
-    trains `input_dim * units + units`. Files hold the vectors and the seed.
-    Masks pass through unchanged.
+    which has `input_dim + 2 * units` trainable parameters where `Dense` has
+    `input_dim * units + units`. Files hold the vectors and the seed. Masks
+    pass through unchanged.
 
     Args:
         units: Positive integer, size of the last output axis.
@@ -46,24 +47,23 @@ class PRPDense(WholeLayer):
         projection: Family of P: `"gaussian"`, `"rademacher"`,
             `"sparse_ternary"`, `"orthogonal"`, `"hadamard"` (no matrix,
             O(d log d) time), a family of your own, or a `matrices.Family`
-            such as `matrices.SparseTernary(density=0.1)`. A
-            `projections.Projection` is shared with the layers that hold it
-            already; with a list of them each stage has its own.
-        depth: Positive integer, how many modulated projections follow each
-            other, with no activation between them. Stages map to
-            `max(input_dim, units)` features (for hadamard the next power of
-            two) and each has its own alpha; scale and bias come last.
-        residual_rank: Integer, rank of a learned `x U V` that is added to the
-            projection; V starts at zero. 0 for none.
+            such as `matrices.SparseTernary(density=0.1)`. A `Projection` is
+            shared with the layers that hold it; in a list, one a stage.
+        depth: Positive integer, how many projections follow each other, with
+            no activation between. Stages map to `max(input_dim, units)`
+            features (for hadamard the next power of two), each with its own
+            alpha; scale and bias come last.
+        residual_rank: Integer, rank of a learned `x U V` that is added; V
+            starts at zero. 0 for none.
         seed: Integer in `[0, 2**64)`, or `None` to draw one, which the config
             then keeps. Stage k of several uses the k-th derived seed.
         storage: `"dense"` keeps P as a non-trainable weight; `"seed"` keeps
             only the seed and regenerates P in each call; `"packed"` keeps one
             bit an entry of rademacher, two of sparse_ternary.
         lr_multiplier: Positive float. alpha and scale are stored divided by
-            it, so that they learn as fast as if the learning rate were
-            multiplied: they are of order 1, where a dense kernel's entries
-            are of order `1/sqrt(input_dim)`. 1.0 is the paper's own form.
+            it, and learn as if the learning rate were multiplied: they are of
+            order 1, a dense kernel's entries of order `1/sqrt(input_dim)`.
+            1.0 is the paper's own form.
         alpha_initializer: Initializer of alpha.
         scale_initializer: Initializer of scale.
         bias_initializer: Initializer of bias.
@@ -85,8 +85,7 @@ class PRPDense(WholeLayer):
 
     Raises:
         ValueError: If an argument is not as above; on `build`, if the last
-            input dimension is undefined or P would have more than
-            `config.max_elements()` entries.
+            dimension is undefined or P has over `config.max_elements()` entries.
 
     Reference:
         Szorc, "Element-wise Modulation of Random Matrices for Efficient
@@ -127,6 +126,7 @@ class PRPDense(WholeLayer):
         implementation=None,
         **kwargs,
     ):
+        refuse_kernel_options(type(self), kwargs)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("units", units)
         self.activation = activations.get(activation)
@@ -248,10 +248,9 @@ class PRPDense(WholeLayer):
     def transposed(self, activation=None, **kwargs):
         """A layer that uses this layer's matrix transposed.
 
-        For autoencoders: the decoder maps `units` features back to
-        `input_dim` with P^T. There is one P in memory; alpha, scale, bias and
-        the residual are the new layer's own. Options are this layer's unless
-        given.
+        For autoencoders: the decoder maps `units` features back to `input_dim`
+        with P^T. There is one P in memory; the vectors and the residual are
+        the new layer's own. Options are this layer's unless given.
 
         Args:
             activation: Activation of the new layer.
@@ -273,8 +272,7 @@ class PRPDense(WholeLayer):
                 f"storage from '{self.name}'. Received: {sorted(kwargs)}"
             )
         turned = [p.transposed() for p in reversed(self.projections)]
-        config = self.get_config()
-        del config["name"]
+        config = {**self.get_config(), "name": None}
         config.update(
             units=self.projection.input_dim,
             projection=turned,
@@ -286,8 +284,7 @@ class PRPDense(WholeLayer):
 
     def dense_equivalent(self):
         """Parameters that `keras.layers.Dense` would train in its place."""
-        inputs = self.projection.input_dim
-        return inputs * self.units + (self.units if self.use_bias else 0)
+        return (self.projection.input_dim + self.use_bias) * self.units
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)

@@ -16,6 +16,26 @@ def option_names(weights):
     return [f"{weight}_{part}" for weight in weights for part in MODULES]
 
 
+def refuse_kernel_options(layer_class, arguments):
+    """Says what to do to who puts a layer in the place of a Dense.
+
+    Args:
+        layer_class: The layer's class.
+        arguments: Dict, arguments that it does not have itself.
+
+    Raises:
+        ValueError: If one is of a kernel, which the layer does not train.
+    """
+    found = sorted(name for name in arguments if name.startswith("kernel_"))
+    if found:
+        raise ValueError(
+            f"`{layer_class.__name__}` trains no kernel: its matrix is a "
+            "function of `seed` and `projection`. Leave these arguments out, "
+            "or give them to its vectors, as `alpha_initializer` and so on. "
+            f"Received: {found}"
+        )
+
+
 def serialize_options(layer, weights):
     """What a layer's config holds of these arguments.
 

@@ -131,3 +131,8 @@ def test_transposed_fixes_arguments(arguments):
         layer.transposed(**arguments)
     with pytest.raises(ValueError, match="4 columns and needs one with 5"):
         layer.transposed()(np.zeros((1, 5), "float32"))
+
+
+def test_options_of_a_kernel_say_what_to_do():
+    with pytest.raises(ValueError, match=r"trains no kernel.*alpha_init"):
+        PRPDense(4, kernel_initializer="zeros", name="enc")
