@@ -85,7 +85,7 @@ class PRPDense(WholeLayer):
 
     Raises:
         ValueError: If an argument is not as above; on `build`, if the last
-            dimension is undefined or P has over `config.max_elements()` entries.
+            dimension is undefined, or P exceeds `config.max_elements()`.
 
     Reference:
         Szorc, "Element-wise Modulation of Random Matrices for Efficient

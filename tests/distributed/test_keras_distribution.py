@@ -7,7 +7,7 @@ import pytest
 
 import keras_randproj
 from keras_randproj.distribution import layout_map
-from keras_randproj.layers.eugen_features import EUGenFeatures
+from keras_randproj.layers.eugen.features import EUGenFeatures
 
 if keras.backend.backend() != "jax":
     pytest.skip("keras.distribution is for JAX", allow_module_level=True)
