@@ -11,7 +11,7 @@ from benchmarks.models import rows_of
 from benchmarks.sketching import call_of
 from benchmarks.timing import compare
 from keras_randproj import projections
-from keras_randproj.kernels import few_outputs
+from keras_randproj.kernels.reference import few_outputs
 
 # d, outputs, batch
 SIZES = (

@@ -24,6 +24,12 @@ def mlp(projection="gaussian", **kwargs):
     )
 
 
+def fresh_weights(projection):
+    """The weights of a matrix, each with what the seed fills it with."""
+    held = projection.held
+    return [(w, held._initializer(name)) for name, w in held.weights.items()]
+
+
 def packed():
     return mlp(projection="rademacher", storage="packed")
 

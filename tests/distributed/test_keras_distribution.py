@@ -41,7 +41,7 @@ def use(shape):
 def assert_each_device_holds_its_part(model, divided_by):
     """Every part of every P is the sub-block that the seed gives."""
     for projection in models.built_projections(model):
-        for weight, initializer in projection.fresh_weights():
+        for weight, initializer in models.fresh_weights(projection):
             spans = tuple((0, size) for size in weight.shape)
             whole = np.asarray(initializer.block(spans, None), weight.dtype)
             shards = weight.value.addressable_shards

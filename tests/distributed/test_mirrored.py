@@ -46,7 +46,7 @@ def test_two_devices_give_the_losses_of_one(both):
 
 def test_every_replica_has_the_matrices_of_the_seed(both):
     for projection in models.built_projections(both[2]):
-        for weight, initializer in projection.fresh_weights():
+        for weight, initializer in models.fresh_weights(projection):
             expected = models.fingerprint(initializer.like(weight))
             copies = weight.value.values
             assert len(copies) == 2

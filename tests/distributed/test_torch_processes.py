@@ -106,7 +106,7 @@ def one_process(rank, port, folder):
                 "matrices": [
                     models.fingerprint(weight)
                     for projection in models.built_projections(model)
-                    for weight, _ in projection.fresh_weights()
+                    for weight, _ in models.fresh_weights(projection)
                 ],
             }
     _, found["start of a bare model"] = floats(
@@ -147,7 +147,7 @@ def alone():
         matrices = [
             models.fingerprint(initializer.like(weight))
             for projection in models.built_projections(model)
-            for weight, initializer in projection.fresh_weights()
+            for weight, initializer in models.fresh_weights(projection)
         ]
         found[name] = losses, matrices, model
     return found

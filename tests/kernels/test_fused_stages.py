@@ -1,5 +1,7 @@
 """Which stages share a Triton kernel, and what is launched."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -197,3 +199,30 @@ def test_slots_are_made_again_where_positions_change(rng):
     assert calls._slots_of(operands[0]) is calls._slots_of(operands[0])
     positions.assign(ops.flip(positions.value))
     torch.testing.assert_close(call(), first.flip(-1), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("widths", [(1, 1, 1), (5, 8, 8, 7)], ids=str)
+def test_what_lies_behind_a_vector_is_not_read(widths, rng):
+    """A program has room for more numbers than a small order has."""
+    operands, matrices = stages(widths)
+
+    def at_the_edge(values):
+        buffer = torch.full((values.shape[-1] + 64,), torch.nan)
+        buffer[: values.shape[-1]] = ops.convert_to_tensor(values).ravel()
+        return buffer[: values.shape[-1]]
+
+    alphas = [
+        at_the_edge(rng.normal(size=len(p)).astype("float32")) for p in matrices
+    ]
+    operands = [
+        dataclasses.replace(op, signs=at_the_edge(op.signs)[None])
+        for op in operands
+    ]
+    x = rng.normal(size=(3, widths[0])).astype("float32")
+    y = kernels.modulate(
+        operands, torch.tensor(x), alphas, implementation="triton"
+    )
+    wanted = x
+    for alpha, p in zip(alphas, matrices, strict=True):
+        wanted = (wanted * alpha.numpy()) @ p
+    np.testing.assert_allclose(y.numpy(), wanted, rtol=1e-4, atol=1e-5)

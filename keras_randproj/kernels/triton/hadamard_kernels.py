@@ -57,6 +57,8 @@ def tile_kernel(
     TILES: tl.constexpr = SHAPE[3] * SHAPE[4]
     ROWS: tl.constexpr = SHAPE[5]
     DEPTH: tl.constexpr = len(signs)
+    # A tile has room for 16 numbers at least, and small orders have fewer.
+    EXACT: tl.constexpr = SHAPE[1] * SHAPE[2] * TILES == ORDER
     # Groups of outputs are programs, groups of inputs are added up.
     ADDED: tl.constexpr = GROUPS if TRANSPOSED else 1
     if TRANSPOSED:
@@ -146,8 +148,10 @@ def tile_kernel(
                 values += mixed
         for stage in tl.static_range(1, DEPTH):
             # Back, the signs come after each transform.
-            each = fetch(alphas[stage], index, index >= 0, True)
-            each *= fetch(signs[stage - TRANSPOSED], index, index >= 0, True)
+            each = fetch(alphas[stage], index, index < ORDER, EXACT)
+            each *= fetch(
+                signs[stage - TRANSPOSED], index, index < ORDER, EXACT
+            )
             values = next_stage(values, SHAPE) * (each * ORDER**-0.5)
             values = products(values, left, right, SHAPE, PARTS, WIDE)
         line = (block * ROWS + nth_out).to(tl.int64)
