@@ -75,14 +75,14 @@ def test_model_parallel_gives_the_losses_of_one_device(make, alone):
 def test_no_part_of_a_matrix_is_made_twice_or_whole(monkeypatch):
     use((2, 4))
     asked = []
-    original = keras_randproj.projections.Gaussian._entries
+    original = keras_randproj.projections.HeldMatrix._matrix
 
     def entries(self, spans, dtype):
         asked.append(spans)
         return original(self, spans, dtype)
 
     monkeypatch.setattr(
-        keras_randproj.projections.Gaussian, "_entries", entries
+        keras_randproj.projections.HeldMatrix, "_matrix", entries
     )
     layer = keras_randproj.PRPDense(64, seed=1)
     layer.build((None, 16))
