@@ -6,6 +6,7 @@ from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
 from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import PRPTransformerBlock
+from keras_randproj import matrices
 from keras_randproj import projections
 
 STORAGES = {
@@ -84,7 +85,7 @@ def build(description, seeds):
 
 def _layer(found, seed):
     options = {
-        key: _with_templates(value) for key, value in found["options"].items()
+        key: _with_families(value) for key, value in found["options"].items()
     }
     kind = found["kind"]
     if kind == "Projection":
@@ -95,14 +96,14 @@ def _layer(found, seed):
     return LAYERS[kind](**options)
 
 
-def _with_templates(value):
-    """Descriptions of families as templates, wherever they stand."""
+def _with_families(value):
+    """Descriptions of families as families, wherever they stand."""
     if not isinstance(value, dict):
         return value
     if "family" in value:
         options = {key: v for key, v in value.items() if key != "family"}
-        return projections.get(value["family"], **options)
-    return {key: _with_templates(part) for key, part in value.items()}
+        return matrices.get(value["family"], **options)
+    return {key: _with_families(part) for key, part in value.items()}
 
 
 def _family(rng):
