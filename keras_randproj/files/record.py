@@ -46,7 +46,7 @@ class Record:
         """
         return matrices.from_options(self.family, self.options)
 
-    def write(self, store) -> None:
+    def write(self, store: Any) -> None:
         """Writes the record into a dict-like store of arrays."""
         store["contract_version"] = np.array(self.contract_version, "int32")
         store["digest"] = np.frombuffer(bytes.fromhex(self.digest), "uint8")
@@ -56,7 +56,7 @@ class Record:
         store["shape"] = np.array(self.shape, "int64")
 
     @classmethod
-    def read(cls, store, owner: str) -> "Record":
+    def read(cls, store: Any, owner: str) -> "Record":
         """Reads a record, refusing one that is incomplete or malformed.
 
         Args:

@@ -1,8 +1,12 @@
 """The random features of a EUGen: products of random projections."""
 
 import itertools
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import keras
+import numpy as np
 from keras import activations
 from keras import ops
 
@@ -10,6 +14,10 @@ from keras_randproj import _keras
 from keras_randproj import config as settings
 from keras_randproj import kernels
 from keras_randproj import matrices
+from keras_randproj._types import Config
+from keras_randproj._types import Identifier
+from keras_randproj._types import Shape
+from keras_randproj._types import Tensor
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
@@ -20,6 +28,7 @@ from keras_randproj.layers.eugen.factor import matrix
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
 from keras_randproj.matrices import derive_seed
+from keras_randproj.matrices.registry import FamilyLike
 from keras_randproj.projections import family_of
 
 # Keeps the gradient of a norm finite at zero.
@@ -78,18 +87,18 @@ class EUGenFeatures(WholeLayer):
 
     def __init__(
         self,
-        num_features,
-        order=2,
-        feature_activation=None,
-        norm_feature=True,
-        projection="orthogonal",
-        trainable_projection=False,
-        modulation=False,
-        share_projections=True,
-        lr_multiplier=10.0,
-        seed=None,
-        **kwargs,
-    ):
+        num_features: int,
+        order: int = 2,
+        feature_activation: Identifier | None = None,
+        norm_feature: bool = True,
+        projection: FamilyLike = "orthogonal",
+        trainable_projection: bool = False,
+        modulation: bool = False,
+        share_projections: bool = True,
+        lr_multiplier: float = 10.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_features = positive_integer("num_features", num_features)
         self.order = positive_integer("order", order)
@@ -106,18 +115,18 @@ class EUGenFeatures(WholeLayer):
         self.share_projections = bool(share_projections)
         self.lr_multiplier = lr_multiplier
         self.seed = resolve_seed(seed)
-        self.factors = []
+        self.factors: list[EUGenFactor] = []
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
     @property
-    def num_factors(self):
+    def num_factors(self) -> int:
         """How many random matrices there are."""
         if self.share_projections:
             return self.order
         return self.order * (self.order + 1) // 2
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         input_dim = last_dimension(self, input_shape)
         width = input_dim + int(self.norm_feature)
         blocks = count_blocks(self.family, width, self.num_features)
@@ -146,10 +155,10 @@ class EUGenFeatures(WholeLayer):
             name=f"factor_{k}",
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self.compute(inputs)
 
-    def compute(self, inputs):
+    def compute(self, inputs: Tensor) -> Tensor:
         """The features, inside another layer's call."""
         inputs = kernels.dense_float(inputs, self.compute_dtype)
         x = self._with_norm(inputs) if self.norm_feature else inputs
@@ -167,7 +176,7 @@ class EUGenFeatures(WholeLayer):
         norm = ops.sqrt(ops.maximum(square, SMALLEST_SQUARE))
         return ops.concatenate([inputs, ops.cast(norm, inputs.dtype)], -1)
 
-    def products(self, factors):
+    def products(self, factors: Sequence[Tensor]) -> list[Tensor]:
         """The blocks, from what each factor gives.
 
         Args:
@@ -187,7 +196,7 @@ class EUGenFeatures(WholeLayer):
             blocks.append(block)
         return blocks
 
-    def matrices(self, input_dim):
+    def matrices(self, input_dim: int) -> list[np.ndarray]:
         """The matrices that the seed gives, before any training.
 
         Args:
@@ -207,13 +216,13 @@ class EUGenFeatures(WholeLayer):
             for k in range(self.num_factors)
         ]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.order * self.num_features)
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         write_seed(store, "seed", self.seed)
 
-    def read_own_variables(self, store):
+    def read_own_variables(self, store: Any) -> Callable[[], None]:
         seed = read_seed(self, store, "seed")
 
         def assign():
@@ -223,7 +232,7 @@ class EUGenFeatures(WholeLayer):
 
         return assign
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = {
             "num_features": self.num_features,
             "order": self.order,
