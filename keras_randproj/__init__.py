@@ -13,6 +13,7 @@ from keras_randproj import _backends
 from keras_randproj import _registration
 
 if TYPE_CHECKING:
+    from keras_randproj import adapters as adapters
     from keras_randproj import config as config
     from keras_randproj import distribution as distribution
     from keras_randproj import exports as exports
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 
 # The public names, and the part of the package that each comes from.
 _PARTS = (
+    "adapters",
     "config",
     "distribution",
     "exports",
