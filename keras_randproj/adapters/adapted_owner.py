@@ -13,6 +13,9 @@ from keras_randproj.adapters.adapter import Adapter
 from keras_randproj.adapters.surround import surround
 from keras_randproj.transfer.rebuild import is_graph
 
+# By the class of a layer: the subclass that says which parts are adapted.
+_made: dict[Any, Any] = {}
+
 
 @keras.saving.register_keras_serializable("keras_randproj")
 class AdaptedOwner:
@@ -121,12 +124,11 @@ def _places(owner):
     return list(found.values())
 
 
-@functools.cache
-def _class_for(base: Any) -> type:
-    made = type(
-        AdaptedOwner.__name__,
-        (AdaptedOwner, base),
-        {"base_class": base, "__module__": __name__},
-    )
-    # All under one name: what is made is said by the config alone.
-    return keras.saving.register_keras_serializable("keras_randproj")(made)
+def _class_for(base: Any) -> Any:
+    if base not in _made:
+        names = {"base_class": base, "__module__": __name__}
+        made = type(AdaptedOwner.__name__, (AdaptedOwner, base), names)
+        # All under one name: what is made is said by the config alone.
+        register = keras.saving.register_keras_serializable("keras_randproj")
+        _made[base] = register(made)
+    return _made[base]
