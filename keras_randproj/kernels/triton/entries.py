@@ -10,6 +10,8 @@ import triton.language as tl
 
 from keras_randproj.kernels.triton.philox import load_key
 from keras_randproj.kernels.triton.philox import philox4x32
+
+
 @triton.jit
 def seeded_words(
     key,

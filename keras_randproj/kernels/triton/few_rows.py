@@ -24,9 +24,7 @@ def launch(matrix, x, alpha, scale, bias, y, gain, transposed):
     each = matrix.tile_rows if transposed else matrix.tile_cols
     tiles = triton.cdiv(outputs, each)
     # As few programs as keep all processors busy: each reads all of x.
-    together = triton.next_power_of_2(
-        triton.cdiv(tiles, processors(x.device))
-    )
+    together = triton.next_power_of_2(triton.cdiv(tiles, processors(x.device)))
     together = min(together, MOST_TILES)
     few_rows_kernel[(triton.cdiv(tiles, together),)](
         x,
