@@ -61,12 +61,6 @@ def hadamard_candidates(sums):
 
 def cases():
     """What is tried: a name, a setting as a dict, and a call that takes x."""
-    for kind, dtype in (("forward", "bfloat16"), ("sums", "bfloat16")):
-        for order, setting in hadamard_candidates(kind == "sums"):
-            for batch in BATCHES if kind == "forward" else BATCHES[:1]:
-                name = f"{kind}, {dtype}, order {order}, batch {batch}"
-                call = partial(hadamard_call, order, batch, dtype, kind)
-                yield name, setting, call
     for storage in ("seed", "packed"):
         for warps, tiles, waves in itertools.product(
             (4, 8, 16), (4, 8, 16, 32, 64), (1, 2)
@@ -76,7 +70,12 @@ def cases():
             setting = {"WARPS": warps, "MOST_TILES": tiles, "waves": waves}
             name = f"rademacher, {storage}, batch 1"
             yield name, setting, partial(few_rows_calls, storage)
-
+    for kind, dtype in (("forward", "bfloat16"), ("sums", "bfloat16")):
+        for order, setting in hadamard_candidates(kind == "sums"):
+            for batch in BATCHES if kind == "forward" else BATCHES[:1]:
+                name = f"{kind}, {dtype}, order {order}, batch {batch}"
+                call = partial(hadamard_call, order, batch, dtype, kind)
+                yield name, setting, call
 
 def programs():
     """The cases that are compiled apart; waves and batches are not."""
