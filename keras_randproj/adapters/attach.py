@@ -1,5 +1,7 @@
 """Gives layers of a model adapters, and freezes the rest."""
 
+from typing import Any
+
 import keras
 
 from keras_randproj import _keras
@@ -16,7 +18,7 @@ from keras_randproj.transfer.dense_view import Unsuitable
 from keras_randproj.transfer.rules import selects
 
 
-def attach(model, rules):
+def attach(model: keras.layers.Layer, rules: Any) -> None:
     """Gives layers of a model adapters, and freezes the rest.
 
     The model is changed in place: its layers keep their weights, names and

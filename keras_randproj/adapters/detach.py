@@ -1,12 +1,14 @@
 """Takes the adapters of a model off."""
 
+from typing import Any
+
 from keras_randproj import _keras
 from keras_randproj.adapters.adapted_layer import AdaptedLayer
 from keras_randproj.adapters.adapted_owner import AdaptedOwner
 from keras_randproj.adapters.surround import remove
 
 
-def detach(model):
+def detach(model: Any) -> None:
     """Takes the adapters of a model off: the base again, bit for bit.
 
     The base's weights were never touched. What was trainable before `attach`

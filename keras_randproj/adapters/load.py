@@ -1,5 +1,7 @@
 """Gives a model the adapters of a file, or refuses."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_randproj import _keras
@@ -22,7 +24,7 @@ from keras_randproj.files.printable import printable
 KINDS = {cls.__name__: cls for cls in CLASSES}
 
 
-def load(model, path):
+def load(model: Any, path: Any) -> None:
     """Gives a base model the adapters of a file.
 
     The file is refused, and the model left as it is, where it is damaged or

@@ -1,5 +1,7 @@
 """Folds adapters into the kernels of their layers."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -11,7 +13,7 @@ from keras_randproj.adapters.detach import detach
 from keras_randproj.transfer.dense_view import contracted_axes
 
 
-def merge(model):
+def merge(model: Any) -> None:
     """Folds adapters into the kernels: a plain Keras model, at no cost.
 
     Outputs are the adapted model's up to rounding. A layer without a bias

@@ -1,5 +1,7 @@
 """Writes what a model's adapters learned, and what they belong to."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -13,7 +15,7 @@ from keras_randproj.files.adapter_file import AdapterFile
 from keras_randproj.files.adapter_file import check_name
 
 
-def save(model, path, dtype="float32"):
+def save(model: Any, path: Any, dtype: str = "float32") -> None:
     """Writes a model's adapters to a safetensors file.
 
     It holds the learned vectors, the recipe (forms, paths of layers, seeds,

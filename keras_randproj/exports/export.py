@@ -13,7 +13,7 @@ def export(
     format,  # noqa: A002 - as Keras names it.
     export_projection="baked",
     **kwargs,
-):
+) -> None:
     """Writes a model for another runtime, with a stated form of P.
 
     Calls `model.export` with every projection computed in plain operations,

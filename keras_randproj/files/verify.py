@@ -46,6 +46,13 @@ def verify(
     Raises:
         NotCheckedError: If the file is larger than `max_bytes`.
         ValueError: If the file cannot be read, or is not as Keras writes it.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((784,)), PRPDense(10)])
+    >>> model.save("model.keras")
+    >>> [verdict.ok for verdict in verify("model.keras")]
+    [True]
     """
     budget = Budget(max_elements)
     if str(path).endswith(SUFFIX):

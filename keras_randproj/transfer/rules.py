@@ -24,6 +24,12 @@ def to_prp(**options):
 
     Returns:
         A function from a Dense or attention layer to its replacement.
+
+    Example:
+
+    >>> make = to_prp(projection="hadamard", depth=3)
+    >>> make(keras.layers.Dense(64, activation="relu")).depth
+    3
     """
 
     def make(layer):
@@ -57,6 +63,12 @@ def to_eugen(num_features, order=2, unbiased=False, **options):
 
     Returns:
         A function from a Dense layer to its replacement.
+
+    Example:
+
+    >>> make = to_eugen(num_features=64, order=2)
+    >>> make(keras.layers.Dense(32, activation="gelu")).units
+    32
     """
 
     def make(dense):
