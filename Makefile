@@ -79,6 +79,7 @@ benchmarks: $(VENV)/.test
 docs: $(VENV)/.docs
 	$(BIN)/python tools/results.py --check
 	$(BIN)/mkdocs build --strict
+	$(BIN)/python tools/reference.py
 
 docs-serve: $(VENV)/.docs
 	$(BIN)/mkdocs serve

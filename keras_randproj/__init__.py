@@ -13,6 +13,7 @@ from keras_randproj import _backends
 from keras_randproj import _registration
 
 if TYPE_CHECKING:
+    from keras_randproj import adapters as adapters
     from keras_randproj import config as config
     from keras_randproj import distribution as distribution
     from keras_randproj import exports as exports
@@ -39,19 +40,29 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# The public names, and the part of the package that each comes from.
-_PARTS = (
+# The public names: parts of the package, and what is taken from one of them.
+__all__ = [
+    "EUGenDense",
+    "PRPDense",
+    "PRPMultiHeadAttention",
+    "PRPTransformerBlock",
+    "adapters",
     "config",
+    "convert",
+    "distill",
+    "distill_layer",
     "distribution",
+    "export",
     "exports",
     "files",
     "layers",
     "matrices",
+    "merge",
     "projections",
     "report",
     "training",
     "transfer",
-)
+]
 _NAMES = {
     "export": "exports",
     "EUGenDense": "layers",
@@ -63,7 +74,7 @@ _NAMES = {
     "distill_layer": "transfer",
     "merge": "transfer",
 }
-__all__ = sorted([*_PARTS, *_NAMES])
+_PARTS = sorted(set(__all__) - set(_NAMES))
 
 
 def __getattr__(name: str) -> Any:

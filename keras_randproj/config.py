@@ -7,6 +7,13 @@ from keras_randproj import kernels
 from keras_randproj import matrices
 from keras_randproj.arguments import positive_integer
 
+__all__ = [
+    "implementation",
+    "max_elements",
+    "set_implementation",
+    "set_max_elements",
+]
+
 MAX_ELEMENTS_VARIABLE = "KERAS_RANDPROJ_MAX_ELEMENTS"
 DEFAULT_MAX_ELEMENTS = 2**31
 # Each is a layer that takes time and kilobytes, however small it is.
@@ -56,6 +63,13 @@ def set_max_elements(value: int | None) -> None:
 
     Raises:
         ValueError: If `value` is not a positive integer.
+
+    Example:
+
+    >>> set_max_elements(10**8)
+    >>> max_elements()
+    100000000
+    >>> set_max_elements(None)
     """
     global _max_elements
     _max_elements = None if value is None else positive_integer("value", value)
@@ -179,5 +193,12 @@ def set_implementation(value: str | None) -> None:
 
     Raises:
         ValueError: If no implementation has that name.
+
+    Example:
+
+    >>> set_implementation("reference")
+    >>> implementation()
+    'reference'
+    >>> set_implementation(None)
     """
     kernels.set_default(value)

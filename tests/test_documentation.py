@@ -12,7 +12,10 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 PAGES += sorted((ROOT / "keras_randproj").rglob("*.md"))
 TUTORIALS = sorted((ROOT / "tutorials").glob("[0-9]*.py"))
 # What tools/pages.py makes when the site is built.
-MADE = {ROOT / "docs" / name for name in ("contract.md", "changes.md")}
+MADE = {
+    ROOT / "docs" / name
+    for name in ("api/index.md", "contract.md", "changes.md")
+}
 MADE |= {ROOT / "docs" / "tutorials" / f"{p.stem}.md" for p in TUTORIALS}
 
 

@@ -1,6 +1,7 @@
-"""Examples of docstrings as code, an extension of Griffe.
+"""Docstrings of Keras's form as Markdown, an extension of Griffe.
 
-Keras writes them without indentation, where Markdown takes `>>>` for quotes.
+Keras writes examples without indentation, where Markdown takes `>>>` for
+quotes.
 """
 
 import re
@@ -13,7 +14,7 @@ SESSION = re.compile(r"^>>> .*(?:\n(?!\n).*)*", re.MULTILINE)
 class Examples(griffe.Extension):
     """Fences what is typed into Python, with its output."""
 
-    def on_object(self, *, obj, **kwargs):
+    def on_instance(self, *, obj, **kwargs):
         if obj.docstring:
             obj.docstring.value = fenced(obj.docstring.value)
 

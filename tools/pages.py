@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import reference
 import results
 from cogapp import Cog
 from mkdocs.structure.files import File
@@ -107,6 +108,7 @@ def _header(path):
 def on_files(files, config):
     """Called by MkDocs: adds the pages."""
     made = {name: path.read_text() for name, path in COPIES.items()}
+    made["api/index.md"] = reference.index()
     for name, path in tutorials().items():
         made[name] = page(path, config.repo_url)
         made[name.replace(".md", ".ipynb")] = notebook(path, config.repo_url)

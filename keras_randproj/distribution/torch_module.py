@@ -6,6 +6,8 @@ import torch.distributed as dist
 from keras_randproj import _keras
 from keras_randproj.projections import Projection
 
+__all__ = ["TorchModule"]
+
 
 class TorchModule(torch.nn.Module):
     """A Keras model for `DistributedDataParallel` and `fully_shard`.

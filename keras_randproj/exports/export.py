@@ -16,7 +16,7 @@ def export(
     format: str,  # noqa: A002 - as Keras names it.
     export_projection: str = "baked",
     **kwargs: Any,
-) -> Any:
+) -> None:
     """Writes a model for another runtime, with a stated form of P.
 
     Calls `model.export` with every projection computed in plain operations,

@@ -8,3 +8,10 @@ from keras_randproj.files.sizes import check_sizes as check_sizes
 from keras_randproj.files.sizes import records_behind as records_behind
 from keras_randproj.files.verdict import Verdict as Verdict
 from keras_randproj.files.verify import verify as verify
+
+__all__ = [
+    "NotCheckedError",
+    "Record",
+    "Verdict",
+    "verify",
+]

@@ -29,6 +29,12 @@ class Record:
         options: The family's own options, `{"density": 0.1}` for instance.
         digest: 32 hexadecimal characters.
         contract_version: Integer, the version of `CONTRACT.md`.
+
+    Example:
+
+    >>> record = Record("gaussian", seed=7, shape=(3, 2), digest="0" * 32)
+    >>> record.matrix_family().matrix(record.seed, record.shape).shape
+    (3, 2)
     """
 
     family: str

@@ -19,6 +19,11 @@ class Verdict:
         problem: Why it failed or was not checked; empty where the matrix is
             as recorded.
         checked: Whether it could be checked.
+
+    Example:
+
+    >>> Verdict("layers/dense", record=None, problem="no digest").text()
+    'FAILED: layers/dense: no digest'
     """
 
     layer: str
@@ -28,6 +33,7 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
+        """Whether the matrix is the one that the file declares."""
         return self.checked and not self.problem
 
     def text(self) -> str:

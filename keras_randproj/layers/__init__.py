@@ -10,3 +10,12 @@ from keras_randproj.layers.prp_dense import PRPDense as PRPDense
 from keras_randproj.layers.prp_transformer_block import (
     PRPTransformerBlock as PRPTransformerBlock,
 )
+
+__all__ = [
+    "AxesAdapter",
+    "EUGenDense",
+    "EUGenFeatures",
+    "PRPDense",
+    "PRPMultiHeadAttention",
+    "PRPTransformerBlock",
+]

@@ -23,10 +23,16 @@ class AxesAdapter(keras.layers.Layer):
         output_axes: Tuple of integers, the shape of an output.
 
     Input shape:
-        `(batch, ..., *input_axes)`.
+        `(batch, ..., inputs)`, where `input_axes` axes are contracted.
 
     Output shape:
         `(batch, ..., *output_axes)`.
+
+    Example:
+
+    >>> layer = AxesAdapter(PRPDense(6), input_axes=2, output_axes=(2, 3))
+    >>> layer(keras.ops.ones((5, 4, 4))).shape
+    (5, 2, 3)
     """
 
     def __init__(

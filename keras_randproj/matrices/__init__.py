@@ -20,5 +20,26 @@ from keras_randproj.matrices.sparse_ternary import (
 from keras_randproj.matrices.tiled_family import TiledFamily as TiledFamily
 from keras_randproj.matrices.tiles import TileSpec as TileSpec
 
-# The version of CONTRACT.md that these families follow.
+__all__ = [
+    "CONTRACT_VERSION",
+    "Family",
+    "Gaussian",
+    "Hadamard",
+    "Orthogonal",
+    "Rademacher",
+    "SparseTernary",
+    "TileSpec",
+    "TiledFamily",
+    "derive_seed",
+    "entries",
+    "from_options",
+    "get",
+    "min_units",
+    "names",
+    "philox4x32",
+    "register",
+    "serialize",
+]
+
 CONTRACT_VERSION = 1
+"""Integer, the version of `CONTRACT.md` that these families follow."""

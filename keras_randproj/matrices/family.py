@@ -26,6 +26,15 @@ class Family:
         storages: The values of `storage` that a layer may use with it.
         divisible: Whether `block` makes a part of a matrix in less time and
             memory than the whole.
+
+    Example:
+
+    >>> family = matrices.get("rademacher")
+    >>> family.matrix(seed=7, shape=(2, 3))
+    array([[-1., -1.,  1.],
+           [-1.,  1., -1.]])
+    >>> family == matrices.Rademacher()
+    True
     """
 
     name: str = ""

@@ -57,7 +57,20 @@ def philox4x32(counter: Sequence[ArrayLike], seed: int) -> np.ndarray:
 
 
 def derive_seed(seed: int, k: int) -> int:
-    """The `k`-th seed that belongs to `seed`, an integer in `[0, 2**64)`."""
+    """The `k`-th seed that belongs to a seed.
+
+    Args:
+        seed: Integer in `[0, 2**64)`.
+        k: Integer in `[0, 2**32)`.
+
+    Returns:
+        Integer in `[0, 2**64)`.
+
+    Example:
+
+    >>> derive_seed(7, 0) != derive_seed(7, 1) != derive_seed(8, 0)
+    True
+    """
     word = philox4x32((k, 0, 0, SEED_DERIVATION), seed)
     return int(word[0]) | int(word[1]) << 32
 

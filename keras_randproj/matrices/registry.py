@@ -28,6 +28,17 @@ def register(cls: type[Family]) -> type[Family]:
 
     Raises:
         ValueError: If the class is no family or its name is taken.
+
+    Example:
+
+    >>> @matrices.register
+    ... class Ones(matrices.Family):
+    ...     name = "ones"
+    ...
+    ...     def matrix(self, seed, shape):
+    ...         return np.ones(shape)
+    >>> PRPDense(4, projection="ones")(np.ones((2, 3))).shape
+    (2, 4)
     """
     if not isinstance(cls, type) or not issubclass(cls, Family):
         raise ValueError(
@@ -44,7 +55,16 @@ def register(cls: type[Family]) -> type[Family]:
 
 
 def names() -> list[str]:
-    """The names of all registered families."""
+    """The names of all registered families.
+
+    Returns:
+        Sorted list of strings.
+
+    Example:
+
+    >>> "hadamard" in names()
+    True
+    """
     return sorted(_FAMILIES)
 
 
@@ -94,6 +114,11 @@ def from_options(name: str, options: Mapping[str, Any]) -> Family:
 
     Raises:
         ValueError: If there is no such family, or its options are others.
+
+    Example:
+
+    >>> from_options("sparse_ternary", {"density": 0.1})
+    SparseTernary(density=0.1)
     """
     return _named(name).from_options(options)
 
@@ -109,6 +134,12 @@ def _named(name):
 
 def serialize(family: Family) -> str | dict[str, Any]:
     """A family as a JSON value: its name where that says it all.
+
+    Args:
+        family: A `Family`.
+
+    Returns:
+        String, or a dict of the name and the options.
 
     Example:
 

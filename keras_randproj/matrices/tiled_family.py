@@ -15,6 +15,13 @@ class TiledFamily(Family):
 
     A subclass gives `spec()`; everything else follows. An entry does not
     depend on the shape, so that a bigger matrix begins with the smaller one.
+
+    Example:
+
+    >>> family = matrices.Gaussian()
+    >>> large = family.matrix(seed=7, shape=(30, 20))
+    >>> (large[:3, :2] == family.matrix(seed=7, shape=(3, 2))).all().item()
+    True
     """
 
     storages: tuple[str, ...] = ("dense", "seed")

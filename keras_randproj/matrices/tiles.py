@@ -40,6 +40,12 @@ class TileSpec:
         cols: Columns of a tile; `rows * cols * bits` is 128.
         integers: Array of `2**bits` integers: what the digest is made of.
         values: float32 array of `2**bits` entries at unit variance.
+
+    Example:
+
+    >>> spec = matrices.Rademacher().spec()
+    >>> spec.bits, spec.rows, spec.cols, spec.values.tolist()
+    (1, 16, 8, [1.0, -1.0])
     """
 
     code: int

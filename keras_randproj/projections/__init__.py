@@ -13,3 +13,14 @@ from keras_randproj.projections.sparse_ternary import (
     SparseTernary as SparseTernary,
 )
 from keras_randproj.projections.stack import ProjectionStack as ProjectionStack
+
+__all__ = [
+    "Gaussian",
+    "Hadamard",
+    "Orthogonal",
+    "Projection",
+    "Rademacher",
+    "SparseTernary",
+    "entries",
+    "get",
+]

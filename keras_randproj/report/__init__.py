@@ -9,3 +9,13 @@ from keras_randproj.report.cost import Cost as Cost
 from keras_randproj.report.cost import cost as cost
 from keras_randproj.report.summary import Row as Row
 from keras_randproj.report.summary import summary as summary
+
+__all__ = [
+    "Cost",
+    "Row",
+    "Verdict",
+    "bit_efficiency",
+    "cost",
+    "summary",
+    "verify",
+]

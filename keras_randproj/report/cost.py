@@ -27,6 +27,12 @@ class Cost:
             addition counts two.
         bytes: Integer, bytes that cross the memory's bus if each array is
             read or written once: input, output and weights.
+
+    Example:
+
+    >>> work = Cost(flops=2_000_000, bytes=4_000)
+    >>> work.seconds(flops_per_second=1e9, bytes_per_second=1e9)
+    0.002
     """
 
     flops: int

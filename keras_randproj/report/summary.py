@@ -38,6 +38,13 @@ class Row:
         flops: Multiplications and additions of its matrix products for one
             row of input; `None` for a layer with matrices that is not made
             of dense layers and ours. The total leaves such layers out.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((784,)), PRPDense(10)])
+    >>> row = summary(model)[0]
+    >>> row.type, row.trainable, row.dense
+    ('PRPDense', 804, 7850)
     """
 
     layer: str
@@ -50,6 +57,7 @@ class Row:
 
     @property
     def reduction(self) -> float:
+        """How many times fewer parameters are trained than by Dense."""
         return self.dense / self.trainable if self.trainable else 1.0
 
     def as_dict(self) -> dict:

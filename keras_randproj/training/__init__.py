@@ -6,3 +6,8 @@ from keras_randproj.training.atomic_checkpoint import (
 from keras_randproj.training.learning_rate_range_test import (
     LearningRateRangeTest as LearningRateRangeTest,
 )
+
+__all__ = [
+    "AtomicCheckpoint",
+    "LearningRateRangeTest",
+]

@@ -16,3 +16,16 @@ from keras_randproj.transfer.distillation_report import (
 from keras_randproj.transfer.merge import merge as merge
 from keras_randproj.transfer.rules import to_eugen as to_eugen
 from keras_randproj.transfer.rules import to_prp as to_prp
+
+__all__ = [
+    "Distillation",
+    "DistillationReport",
+    "PolynomialFit",
+    "activation_polynomials",
+    "convert",
+    "distill",
+    "distill_layer",
+    "merge",
+    "to_eugen",
+    "to_prp",
+]

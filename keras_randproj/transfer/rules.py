@@ -26,6 +26,12 @@ def to_prp(**options: Any) -> Callable[[Any], Any]:
 
     Returns:
         A function from a Dense or attention layer to its replacement.
+
+    Example:
+
+    >>> make = to_prp(projection="hadamard", depth=3)
+    >>> make(keras.layers.Dense(64, activation="relu")).depth
+    3
     """
 
     def make(layer):
@@ -61,6 +67,12 @@ def to_eugen(
 
     Returns:
         A function from a Dense layer to its replacement.
+
+    Example:
+
+    >>> make = to_eugen(num_features=64, order=2)
+    >>> make(keras.layers.Dense(32, activation="gelu")).units
+    32
     """
 
     def make(dense):
@@ -117,7 +129,7 @@ class Rules:
     def find(self, layer):
         """The index of the first rule that fits a layer, or `None`."""
         for k, (selector, _) in enumerate(self.pairs):
-            if _selects(selector, layer):
+            if selects(selector, layer):
                 return k
         return None
 
@@ -147,7 +159,8 @@ class Rules:
         )
 
 
-def _selects(selector, layer):
+def selects(selector, layer):
+    """Whether a pattern, a layer class or a function selects a layer."""
     if isinstance(selector, str):
         names = (layer.path or "", layer.name)
         return any(fnmatch.fnmatchcase(name, selector) for name in names)

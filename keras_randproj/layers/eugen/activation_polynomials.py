@@ -31,6 +31,12 @@ class PolynomialFit(NamedTuple):
         coefficients: float64 array, lowest degree first.
         error: Root mean square error under the normal distribution, or the
             largest error on the interval.
+
+    Example:
+
+    >>> coefficients, error = activation_polynomials("relu", order=1)
+    >>> coefficients.round(4)
+    array([0.3989, 0.5   ])
     """
 
     coefficients: np.ndarray
