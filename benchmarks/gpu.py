@@ -1,252 +1,73 @@
-"""Kernels on a GPU: `python -m benchmarks.gpu [--json FILE]`, backend torch.
+"""Kernels on a GPU: `python -m benchmarks.gpu --backend torch` or `jax`.
 
-Calls run in CUDA graphs, on inputs that rotate over at most 64 copies, so
-that they come from memory; each row is a ratio to a copy of the data and to
-the library's product with a matrix in memory. It ends within five minutes.
+It ends within five minutes; rows of the other backend stay in the file.
 """
 
 import argparse
+import importlib
 import json
 import os
 import platform
-import statistics
 import sys
 import time
-from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-
-os.environ["KERAS_BACKEND"] = "torch"
-
-import keras
-import torch
-
-from keras_randproj import PRPDense
 
 RESULTS = Path(__file__).parent / "results" / "gpu.json"
 SECONDS = 300
-REPEATS = 12
-MOST_COPIES = 64
-ROTATED_BYTES = 2**29
-LAYERS = 3
-ORDERS = (1024, 2048, 4096, 8192, 16384, 32768)
-# The largest matrix that a dense product is measured with, as bytes.
-LARGEST_DENSE = 2**31
+PACKAGES = {
+    "torch": ("torch", "triton", "keras"),
+    "jax": ("jax", "jax-triton", "triton", "keras"),
+}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu")
+    parser.add_argument("--backend", choices=PACKAGES, default="torch")
     parser.add_argument("--json", default=str(RESULTS), help="file to write")
+    parser.add_argument("--seconds", type=float, default=SECONDS)
     options = parser.parse_args()
-    if not torch.cuda.is_available():
+    os.environ["KERAS_BACKEND"] = options.backend
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    found = importlib.import_module(f"benchmarks.gpu_{options.backend}")
+    device = found.device()
+    if device is None:
         sys.exit(
-            "This benchmark measures CUDA kernels, and torch sees no CUDA "
-            "device. Nothing was measured or written."
+            f"This benchmark measures CUDA kernels, and {options.backend} "
+            "sees no CUDA device. Nothing was measured or written."
         )
-    stop = time.perf_counter() + SECONDS
+    stop = time.perf_counter() + options.seconds
     rows = []
-    for measure, *case in cases():
+    for measure, *case in found.cases():
         if time.perf_counter() > stop:
-            rows.append({"question": "not measured: out of time"})
+            print("Out of time: the other rows are not measured.")
             break
-        row = measure(*case)
-        rows.append(
-            {"backend": "torch", "device": torch.cuda.get_device_name()} | row
-        )
+        try:
+            row = measure(*case)
+        except Exception as error:
+            print(measure.__name__, *case, repr(error)[:300], flush=True)
+            continue
+        rows.append({"backend": options.backend, "device": device} | row)
         print(json.dumps(row), flush=True)
-        torch.cuda.empty_cache()
-    found = {"runs": [versions()], "rows": rows}
-    Path(options.json).write_text(json.dumps(found, indent=1) + "\n")
-
-
-def cases():
-    for batch in (8192, 512, 1):
-        for order in ORDERS:
-            yield hadamard, order, batch, "bfloat16", False
-    for order in (1024, 4096, 8192):
-        yield hadamard, order, 8192, "float32", False
-        yield hadamard, order, 8192, "float16", False
-    for order, batch in ((4096, 8192), (4096, 512), (16384, 512)):
-        yield hadamard, order, batch, "bfloat16", True
-    for family, storage in (
-        ("rademacher", "seed"),
-        ("rademacher", "packed"),
-        ("sparse_ternary", "seed"),
-        ("sparse_ternary", "packed"),
-        ("gaussian", "seed"),
-    ):
-        for batch in (1, 16, 128, 512):
-            yield seeded, family, storage, 8192, batch
-    for dtype in ("mixed_bfloat16", "float32"):
-        for projection in ("hadamard", "gaussian"):
-            yield model, projection, dtype
-
-
-def hadamard(d, batch, dtype, training):
-    """A Hadamard layer, beside a copy and the library's product."""
-    layer = build(d, dtype, projection="hadamard")
-    size = torch.finfo(getattr(torch, dtype)).bits // 8
-    xs = copies(batch, d, dtype, training)
-    ys = [torch.empty_like(x) for x in xs]
-    row = {
-        "question": "hadamard, forward" + " and back" * training,
-        "d": d,
-        "batch": batch,
-        "dtype": dtype,
-        "copy_ms": milliseconds(
-            [partial(y.copy_, x.detach()) for x, y in zip(xs, ys, strict=True)]
-        ),
-    }
-    weight = None
-    if d * d * size <= LARGEST_DENSE:
-        weight = torch.randn(d, d, device="cuda", dtype=xs[0].dtype)
-        weight.requires_grad_(training)
-    with torch.set_grad_enabled(training):
-        row["ours_ms"] = milliseconds(
-            [partial(run, layer, x, training) for x in xs]
-        )
-        if weight is not None:
-            dense = partial(torch.nn.functional.linear, weight=weight)
-            row["baseline"] = "torch linear"
-            row["baseline_ms"] = milliseconds(
-                [partial(run, dense, x, training) for x in xs]
-            )
-            row["ratio"] = row["baseline_ms"] / row["ours_ms"]
-    row["over_copy"] = row["ours_ms"] / row["copy_ms"]
-    return row
-
-
-def seeded(family, storage, d, batch):
-    """A product with P from its seed or packed; cuBLAS reads its weights."""
-    layer = build(d, "bfloat16", projection=family, storage=storage)
-    xs = copies(batch, d, "bfloat16", False)
-    weights = [
-        torch.randn(d, d, device="cuda", dtype=torch.bfloat16)
-        for _ in range(max(2, ROTATED_BYTES // (2 * d * d)))
-    ]
-    with torch.no_grad():
-        ours = milliseconds([partial(layer, x) for x in xs])
-        dense = milliseconds([partial(torch.matmul, xs[0], w) for w in weights])
-    return {
-        "question": f"{family}, {storage}",
-        "d": d,
-        "batch": batch,
-        "dtype": "bfloat16",
-        "ours_ms": ours,
-        "baseline": "cuBLAS, weights not in the cache",
-        "baseline_ms": dense,
-        "ratio": dense / ours,
-    }
-
-
-def model(projection, dtype, d=4096, batch=4096):
-    """Keras's own `predict_on_batch` and `train_on_batch`, with Dense's."""
-    found = {}
-    for kind in ("ours", "baseline"):
-        keras.backend.clear_session()
-        keras.config.set_dtype_policy(dtype)
-        torch.cuda.reset_peak_memory_stats()
-        layers: list = [keras.Input((d,))]
-        for _ in range(LAYERS):
-            layers.append(
-                PRPDense(d, "relu", projection=projection, seed=1)
-                if kind == "ours"
-                else keras.layers.Dense(d, "relu")
-            )
-        whole = keras.Sequential([*layers, keras.layers.Dense(10)])
-        whole.compile("adam", "mse")
-        x = torch.randn(batch, d, device="cuda")
-        y = torch.randn(batch, 10, device="cuda")
-        with torch.no_grad():
-            found[f"{kind}_forward_ms"] = wall(partial(whole, x))
-        found[f"{kind}_ms"] = wall(partial(whole.train_on_batch, x, y))
-        found[f"{kind}_peak_bytes"] = torch.cuda.max_memory_allocated()
-    keras.config.set_dtype_policy("float32")
-    return {
-        "question": f"{LAYERS} layers, {projection}, train_on_batch",
-        "d": d,
-        "batch": batch,
-        "dtype": dtype,
-        "baseline": "keras Dense",
-        **found,
-        "peak_bytes": found["ours_peak_bytes"],
-        "ratio": found["baseline_ms"] / found["ours_ms"],
-        "forward_ratio": found["baseline_forward_ms"]
-        / found["ours_forward_ms"],
-    }
-
-
-def build(d, dtype, **arguments):
-    layer = PRPDense(d, seed=2**40 + 5, dtype=dtype, **arguments)
-    layer.build((None, d))
-    return layer
-
-
-def copies(batch, d, dtype, training):
-    dtype = getattr(torch, dtype)
-    bytes_each = batch * d * torch.finfo(dtype).bits // 8
-    count = min(MOST_COPIES, max(2, ROTATED_BYTES // bytes_each))
-    return [
-        torch.randn(
-            batch, d, device="cuda", dtype=dtype, requires_grad=training
-        )
-        for _ in range(count)
-    ]
-
-
-def run(function, x, training):
-    y = function(x)
-    if training:
-        y.backward(torch.ones_like(y))
-        x.grad = None
-
-
-def milliseconds(calls):
-    """Median of a call, of those that one CUDA graph holds in turn."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for call in calls[:2]:
-            call()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        for call in calls:
-            call()
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    times = []
-    for _ in range(REPEATS):
-        start.record()
-        graph.replay()
-        end.record()
-        end.synchronize()
-        times.append(start.elapsed_time(end) / len(calls))
-    return statistics.median(times)
-
-
-def wall(function):
-    """Median milliseconds of a call as its caller sees it."""
-    times = []
-    for nth in range(REPEATS + 3):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        function()
-        torch.cuda.synchronize()
-        times += [time.perf_counter() - start] * (nth >= 3)
-    return statistics.median(times) * 1e3
-
-
-def versions():
-    import triton
-
-    return {
-        "device": torch.cuda.get_device_name(),
+    run = {
+        "backend": options.backend,
+        "device": device,
         "date": time.strftime("%Y-%m-%d"),
         "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
-        "triton": triton.__version__,
-        "keras": keras.__version__,
     }
+    run |= {name: version(name) for name in PACKAGES[options.backend]}
+    write(Path(options.json), run, rows)
+
+
+def write(path, run, rows):
+    """Puts the rows of a backend in the place of its earlier ones."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    whole = {"runs": [run], "rows": rows}
+    for name, new in whole.items():
+        old = before.get(name, [])
+        kept = [row for row in old if row["backend"] != run["backend"]]
+        whole[name] = [*kept, *new]
+    path.write_text(json.dumps(whole, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ class Rules:
     def find(self, layer):
         """The index of the first rule that fits a layer, or `None`."""
         for k, (selector, _) in enumerate(self.pairs):
-            if _selects(selector, layer):
+            if selects(selector, layer):
                 return k
         return None
 
@@ -155,7 +155,8 @@ class Rules:
         )
 
 
-def _selects(selector, layer):
+def selects(selector, layer):
+    """Whether a pattern, a layer class or a function selects a layer."""
     if isinstance(selector, str):
         names = (layer.path or "", layer.name)
         return any(fnmatch.fnmatchcase(name, selector) for name in names)

@@ -26,6 +26,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from keras_randproj.kernels.levels import TABLES
+from keras_randproj.kernels.triton import few_rows
 from keras_randproj.kernels.triton import hadamard
 from keras_randproj.kernels.triton import hadamard_kernels
 from keras_randproj.kernels.triton import product
@@ -129,10 +130,10 @@ FAMILIES = {
     "rademacher": (0, 1, 1, 16, 8, 0),
     "sparse_ternary": (0, 2, 8, 4, 4, 43),
     "gaussian": (0, 3, 16, 4, 2, -1),
-    "packed signs": (1, 0, 1, 1, 1, 0),
-    "packed digits": (1, 0, 2, 1, 1, 0),
+    "packed signs": (1, 0, 1, 32, 1, 0),
+    "packed digits": (1, 0, 2, 16, 1, 0),
 }
-BATCHES = 1, 128, 512
+BATCHES = 1, 4, 16, 128, 512
 QUICK_PRODUCTS = [
     ("bfloat16", "rademacher", 1),
     ("bfloat16", "rademacher", 128),
@@ -155,13 +156,16 @@ def record_product(dtype, family, batch):
     matrix = product.Matrix(words, *shape, *FAMILIES[family])
     vectors = (x.new_empty(size) for size in (shape[0], shape[1], shape[1]))
     names = "product_kernel", "finish_kernel", "matrix_kernel"
+    module = product_kernels
+    if batch <= few_rows.MOST_ROWS:
+        module, names = few_rows, ("few_rows_kernel",)
 
     def call():
         product.multiply(matrix, x, *vectors, 1.0, False)
 
-    product.processors = lambda device: 132
+    product.processors = few_rows.processors = lambda device: 132
     # The chunks of a large batch differ in what they begin with only.
-    return launches(product_kernels, names, call)[:2]
+    return launches(module, names, call)[:2]
 
 
 TYPES = {

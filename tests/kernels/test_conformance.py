@@ -1,5 +1,7 @@
 """Each implementation of the active backend faces the same cases."""
 
+import importlib.util
+
 import keras
 import numpy as np
 import oracle
@@ -9,6 +11,7 @@ from conformance import Conformance
 
 from keras_randproj import kernels
 from keras_randproj import matrices
+from keras_randproj.kernels.triton import requirements
 
 BACKEND = keras.backend.backend()
 # Tiles whose entries are numbered beyond 2**31 and 2**32, in both directions.
@@ -23,6 +26,11 @@ def far_block(family, corner, sides):
     top, left = corner[0] * rows, corner[1] * cols
     spans = (top, top + sides[0]), (left, left + sides[1])
     return oracle.block(family, SEED, *spans)
+
+
+def jax_on_a_gpu():
+    found = importlib.util.find_spec("jax_triton") is not None
+    return found and requirements.jax_platform() == "gpu"
 
 
 class TestReference(Conformance):
@@ -87,3 +95,9 @@ if BACKEND == "torch":
             )
             for found in (written, multiplied):
                 np.testing.assert_allclose(found * size, wanted, rtol=1e-6)
+
+
+if BACKEND == "jax" and jax_on_a_gpu():
+
+    class TestTriton(Conformance):
+        implementation = "triton"

@@ -97,7 +97,8 @@ def _make_slots(positions, outputs):
 def _product(operand, x, alpha, scale, bias, gain):
     if isinstance(operand, PackedMatrix):
         source, size = operand.words, operand.size
-        layout = [operand.rows, operand.cols, 1, 0, operand.bits, 1, 1, 0]
+        layout = [operand.rows, operand.cols, 1, 0, operand.bits]
+        layout += [32 // operand.bits, 1, 0]
     else:
         source, spec = operand.key, operand.spec
         levels, size = operand.levels, operand.size

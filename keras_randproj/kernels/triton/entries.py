@@ -1,4 +1,9 @@
-"""Blocks of P in registers: made from a seed, or unpacked from words."""
+"""Blocks of P in registers: made from a seed, or unpacked from words.
+
+Codes are integers of which the lowest bits say what an entry is. Their axes
+are tiles down, tiles across, rows and columns of a tile; packed words count as
+tiles of one column. What a tile holds stays in the thread that made it.
+"""
 
 import triton
 import triton.language as tl
@@ -8,37 +13,45 @@ from keras_randproj.kernels.triton.philox import philox4x32
 
 
 @triton.jit
-def seeded_block(
+def seeded_words(
     key,
-    table,
     tile_row,
     tile_col,
     CODE: tl.constexpr,
-    BITS: tl.constexpr,
-    TILE_ROWS: tl.constexpr,
-    TILE_COLS: tl.constexpr,
-    LEVELS: tl.constexpr,
-    BLOCK_R: tl.constexpr,
-    BLOCK_C: tl.constexpr,
+    DOWN: tl.constexpr,
+    ACROSS: tl.constexpr,
 ):
-    """`(BLOCK_R, BLOCK_C)` entries whose first tile is the one given.
+    """The four words of each tile from the one given, `(DOWN, ACROSS)` each.
 
     `tile_row` and `tile_col` are tile counters, 64-bit, below 2**32: entries
     are never numbered, so no index overflows however large P is.
     """
-    DOWN: tl.constexpr = BLOCK_R // TILE_ROWS
-    ACROSS: tl.constexpr = BLOCK_C // TILE_COLS
     k0, k1 = load_key(key)
     zero = tl.zeros((DOWN, ACROSS), tl.uint32)
     c0 = zero + (tile_row + tl.arange(0, DOWN)).to(tl.uint32)[:, None]
     c1 = zero + (tile_col + tl.arange(0, ACROSS)).to(tl.uint32)[None, :]
-    w0, w1, w2, w3 = philox4x32(c0, c1, zero, zero + CODE, k0, k1)
-    # The last two axes of the joined words count them in binary.
-    words = tl.join(tl.join(w0, w2), tl.join(w1, w3))
-    codes = unfold(words, BITS)
-    codes = tl.reshape(codes, (DOWN, ACROSS, TILE_ROWS, TILE_COLS))
-    codes = tl.reshape(tl.permute(codes, (0, 2, 1, 3)), (BLOCK_R, BLOCK_C))
-    return decode(codes, table, BITS, LEVELS)
+    return philox4x32(c0, c1, zero, zero + CODE, k0, k1)
+
+
+@triton.jit
+def packed_words(
+    words,
+    first_row,
+    first_col,
+    rows,
+    cols,
+    EACH: tl.constexpr,
+    DOWN: tl.constexpr,
+    ACROSS: tl.constexpr,
+):
+    """`(DOWN, ACROSS)` words of `EACH` entries, that run down the columns."""
+    down = first_row // EACH + tl.arange(0, DOWN)
+    across = first_col + tl.arange(0, ACROSS)
+    return tl.load(
+        words + down.to(tl.int64)[:, None] * cols + across[None, :],
+        mask=(down < tl.cdiv(rows, EACH))[:, None] & (across < cols)[None, :],
+        other=0,
+    )
 
 
 @triton.jit
@@ -56,48 +69,22 @@ def unfold(words, BITS: tl.constexpr):
 
 
 @triton.jit
-def packed_block(
-    words,
-    first_row,
-    first_col,
-    rows,
-    cols,
-    BITS: tl.constexpr,
-    BLOCK_R: tl.constexpr,
-    BLOCK_C: tl.constexpr,
-):
-    """bfloat16 `(BLOCK_R, BLOCK_C)` from words that run down the columns."""
-    EACH: tl.constexpr = 32 // BITS
-    HEIGHT: tl.constexpr = BLOCK_R // EACH
-    down = first_row // EACH + tl.arange(0, HEIGHT)
-    across = first_col + tl.arange(0, BLOCK_C)
-    found = tl.load(
-        words + down.to(tl.int64)[:, None] * cols + across[None, :],
-        mask=(down < tl.cdiv(rows, EACH))[:, None] & (across < cols)[None, :],
-        other=0,
-    )
-    codes = tl.reshape(unfold(found, BITS), (HEIGHT, BLOCK_C, EACH))
-    codes = tl.reshape(tl.permute(codes, (0, 2, 1)), (BLOCK_R, BLOCK_C))
-    if BITS == 1:
-        return signs(codes)
-    return ((codes & 1) - (codes >> 1 & 1)).to(tl.float32).to(tl.bfloat16)
-
-
-@triton.jit
-def signs(codes):
-    """bfloat16 from the lowest bit: the sign bit of 1.0, where it is set."""
-    bits = ((codes & 1) << 15) ^ 0x3F80
-    return bits.to(tl.uint16).to(tl.bfloat16, bitcast=True)
+def sign_bits(words):
+    """Words shifted so that each of their bits is bit 15 once."""
+    words = tl.join(words, words >> 16)
+    for halving in tl.static_range(4):
+        words = tl.join(words << (8 >> halving), words)
+    return words
 
 
 @triton.jit
 def decode(codes, table, BITS: tl.constexpr, LEVELS: tl.constexpr):
-    """Entries from the lowest bits: signs (0), levels (> 0), a table (-1).
+    """Entries from the lowest bits: digits, levels (> 0), or a table (-1).
 
     They are bfloat16, which holds -1, 0 and 1, or float32 from the table.
     """
-    if LEVELS == 0:
-        return signs(codes)
+    if BITS == 2:
+        return ((codes & 1) - (codes >> 1 & 1)).to(tl.float32).to(tl.bfloat16)
     else:
         codes = (codes & ((1 << BITS) - 1)).to(tl.int32)
         if LEVELS > 0:
@@ -106,3 +93,55 @@ def decode(codes, table, BITS: tl.constexpr, LEVELS: tl.constexpr):
             return (plus - minus).to(tl.float32).to(tl.bfloat16)
         else:
             return tl.load(table + codes)
+
+
+@triton.jit
+def entries(words, table, BITS: tl.constexpr, LEVELS: tl.constexpr):
+    """What words hold, in new last axes: bfloat16, or float32 from a table."""
+    if BITS == 1:
+        bits = (sign_bits(words) & 0x8000) ^ 0x3F80
+        return bits.to(tl.uint16).to(tl.bfloat16, bitcast=True)
+    else:
+        return decode(unfold(words, BITS), table, BITS, LEVELS)
+
+
+@triton.jit
+def block_of(
+    source,
+    table,
+    row,
+    col,
+    rows,
+    cols,
+    tile_row,
+    tile_col,
+    PACKED: tl.constexpr,
+    CODE: tl.constexpr,
+    BITS: tl.constexpr,
+    TILE_ROWS: tl.constexpr,
+    TILE_COLS: tl.constexpr,
+    LEVELS: tl.constexpr,
+    BLOCK_R: tl.constexpr,
+    BLOCK_C: tl.constexpr,
+):
+    """`(BLOCK_R, BLOCK_C)` entries from the row and the column given on."""
+    DOWN: tl.constexpr = BLOCK_R // TILE_ROWS
+    ACROSS: tl.constexpr = BLOCK_C // TILE_COLS
+    if PACKED:
+        words = packed_words(
+            source, row, col, rows, cols, TILE_ROWS, DOWN, ACROSS
+        )
+    else:
+        w0, w1, w2, w3 = seeded_words(
+            source,
+            tile_row + row // TILE_ROWS,
+            tile_col + col // TILE_COLS,
+            CODE,
+            DOWN,
+            ACROSS,
+        )
+        # The last two axes of the joined words count them in binary.
+        words = tl.join(tl.join(w0, w2), tl.join(w1, w3))
+    found = entries(words, table, BITS, LEVELS)
+    found = tl.reshape(found, (DOWN, ACROSS, TILE_ROWS, TILE_COLS))
+    return tl.reshape(tl.permute(found, (0, 2, 1, 3)), (BLOCK_R, BLOCK_C))

@@ -15,6 +15,7 @@ import triton
 from torch import Tensor
 
 from keras_randproj.kernels.levels import TABLES
+from keras_randproj.kernels.triton import few_rows
 from keras_randproj.kernels.triton import product_kernels
 from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
@@ -51,8 +52,8 @@ class Matrix:
         packed: 1 where `source` holds words, else 0.
         code: The family's word of the counter.
         bits: Bits an entry.
-        tile_rows: Rows of a tile.
-        tile_cols: Columns of a tile.
+        tile_rows: Rows of a tile, or entries of a word.
+        tile_cols: Columns of a tile; 1 where it is packed.
         levels: How codes become entries, see `kernels.levels`.
         tile_row: Tile row where the matrix begins.
         tile_col: Tile column where it begins.
@@ -112,7 +113,12 @@ def multiply(matrix, x, alpha, scale, bias, gain, transposed):
     y = x.new_empty((x.shape[0], outputs))
     if x.shape[0] == 0:
         return y
-    run = _fused if x.shape[0] <= FUSED_BATCH else _chunked
+    if x.shape[0] <= few_rows.MOST_ROWS:
+        run = few_rows.launch
+    elif x.shape[0] <= FUSED_BATCH:
+        run = _fused
+    else:
+        run = _chunked
     run(matrix, x, alpha, scale, bias, y, gain, transposed)
     return y
 
@@ -223,8 +229,8 @@ def write(matrix, rows, cols, like):
         matrix.cols,
         rows[0],
         cols[0],
-        matrix.tile_row + rows[0] // matrix.tile_rows,
-        matrix.tile_col + cols[0] // matrix.tile_cols,
+        matrix.tile_row,
+        matrix.tile_col,
         height,
         width,
         BLOCK_R=BLOCK,

@@ -3,8 +3,7 @@
 import triton
 import triton.language as tl
 
-from keras_randproj.kernels.triton.entries import packed_block
-from keras_randproj.kernels.triton.entries import seeded_block
+from keras_randproj.kernels.triton.entries import block_of
 
 
 @triton.jit
@@ -78,24 +77,24 @@ def product_kernel(
             row, col = tl.program_id(0) * OUT, start
         else:
             row, col = start, tl.program_id(0) * OUT
-        if PACKED:
-            block = packed_block(
-                source, row, col, rows, cols, BITS, BLOCK_R, BLOCK_C
-            )
-        else:
-            block = seeded_block(
-                source,
-                table,
-                tile_row + row // TILE_ROWS,
-                tile_col + col // TILE_COLS,
-                CODE,
-                BITS,
-                TILE_ROWS,
-                TILE_COLS,
-                LEVELS,
-                BLOCK_R,
-                BLOCK_C,
-            )
+        block = block_of(
+            source,
+            table,
+            row,
+            col,
+            rows,
+            cols,
+            tile_row,
+            tile_col,
+            PACKED,
+            CODE,
+            BITS,
+            TILE_ROWS,
+            TILE_COLS,
+            LEVELS,
+            BLOCK_R,
+            BLOCK_C,
+        )
         if TRANSPOSED:
             block = tl.trans(block)
         if PARTS == 1:
@@ -178,31 +177,24 @@ def matrix_kernel(
     """Writes a block of P: for batches that share what is made."""
     row = tl.program_id(0) * BLOCK_R
     col = tl.program_id(1) * BLOCK_C
-    if PACKED:
-        block = packed_block(
-            source,
-            first_row + row,
-            first_col + col,
-            rows,
-            cols,
-            BITS,
-            BLOCK_R,
-            BLOCK_C,
-        )
-    else:
-        block = seeded_block(
-            source,
-            table,
-            tile_row + row // TILE_ROWS,
-            tile_col + col // TILE_COLS,
-            CODE,
-            BITS,
-            TILE_ROWS,
-            TILE_COLS,
-            LEVELS,
-            BLOCK_R,
-            BLOCK_C,
-        )
+    block = block_of(
+        source,
+        table,
+        first_row + row,
+        first_col + col,
+        rows,
+        cols,
+        tile_row,
+        tile_col,
+        PACKED,
+        CODE,
+        BITS,
+        TILE_ROWS,
+        TILE_COLS,
+        LEVELS,
+        BLOCK_R,
+        BLOCK_C,
+    )
     down = row + tl.arange(0, BLOCK_R)
     across = col + tl.arange(0, BLOCK_C)
     tl.store(

@@ -1,0 +1,189 @@
+"""Products of a few rows of a batch, for which tensor cores are too wide.
+
+Each thread adds up what its own words hold, and flips signs by bits.
+"""
+
+import triton
+import triton.language as tl
+
+from keras_randproj.kernels.triton.device import processors
+from keras_randproj.kernels.triton.entries import decode
+from keras_randproj.kernels.triton.entries import packed_words
+from keras_randproj.kernels.triton.entries import seeded_words
+
+# More rows of a batch have no registers for their sums.
+MOST_ROWS = 4
+# A thread holds a tile, or a word, of this many tiles of outputs at most.
+WARPS = 8
+MOST_TILES = 64
+
+
+def launch(matrix, x, alpha, scale, bias, y, gain, transposed):
+    """Fills y; see `product.multiply`."""
+    outputs = y.shape[1]
+    each = matrix.tile_rows if transposed else matrix.tile_cols
+    tiles = triton.cdiv(outputs, each)
+    # As few programs as keep all processors busy: each reads all of x.
+    together = triton.next_power_of_2(triton.cdiv(tiles, processors(x.device)))
+    together = min(together, MOST_TILES)
+    few_rows_kernel[(triton.cdiv(tiles, together),)](
+        x,
+        x if alpha is None else alpha,
+        matrix.source,
+        matrix.values(),
+        x if scale is None else scale,
+        x if bias is None else bias,
+        y,
+        matrix.rows,
+        matrix.cols,
+        matrix.tile_row,
+        matrix.tile_col,
+        gain,
+        ALPHA=alpha is not None,
+        SCALE=scale is not None,
+        BIAS=bias is not None,
+        TRANSPOSED=transposed,
+        BATCH=x.shape[0],
+        OUT=together,
+        IN=32 * WARPS // together,
+        **matrix.constants(),
+        num_warps=WARPS,
+    )
+
+
+@triton.jit
+def inputs_of(x, alpha, index, inputs, ALPHA: tl.constexpr):
+    """Inputs of a row, float32; 0 outside."""
+    there = index < inputs
+    values = tl.load(x + index, mask=there, other=0).to(tl.float32)
+    if ALPHA:
+        values *= tl.load(alpha + index, mask=there, other=0).to(tl.float32)
+    return values
+
+
+@triton.jit
+def term(
+    values,
+    words,
+    table,
+    NTH: tl.constexpr,
+    BITS: tl.constexpr,
+    LEVELS: tl.constexpr,
+):
+    """Values times the entry of that number in each tile."""
+    word = words[NTH * BITS // 32]
+    if BITS == 1:
+        sign = (word << (31 - NTH % 32)).to(tl.uint32) & 0x80000000
+        bits = values.to(tl.uint32, bitcast=True) ^ sign
+        return bits.to(tl.float32, bitcast=True)
+    else:
+        code = word >> (NTH * BITS % 32)
+        return values * decode(code, table, BITS, LEVELS).to(tl.float32)
+
+
+@triton.jit
+def few_rows_kernel(
+    x,
+    alpha,
+    source,
+    table,
+    scale,
+    bias,
+    y,
+    rows,
+    cols,
+    tile_row,
+    tile_col,
+    gain,
+    ALPHA: tl.constexpr,
+    SCALE: tl.constexpr,
+    BIAS: tl.constexpr,
+    PACKED: tl.constexpr,
+    TRANSPOSED: tl.constexpr,
+    CODE: tl.constexpr,
+    BITS: tl.constexpr,
+    TILE_ROWS: tl.constexpr,
+    TILE_COLS: tl.constexpr,
+    LEVELS: tl.constexpr,
+    BATCH: tl.constexpr,
+    OUT: tl.constexpr,
+    IN: tl.constexpr,
+):
+    """`OUT` tiles of outputs a program, `IN` tiles of inputs a step."""
+    DOWN: tl.constexpr = OUT if TRANSPOSED else IN
+    ACROSS: tl.constexpr = IN if TRANSPOSED else OUT
+    # Numbers from an input, and an output, of a tile to the next.
+    STEP: tl.constexpr = 1 if TRANSPOSED else TILE_COLS
+    JUMP: tl.constexpr = TILE_COLS if TRANSPOSED else 1
+    if TRANSPOSED:
+        inputs, outputs = cols, rows
+        INSIDE: tl.constexpr = TILE_COLS
+        EACH: tl.constexpr = TILE_ROWS
+    else:
+        inputs, outputs = rows, cols
+        INSIDE: tl.constexpr = TILE_ROWS
+        EACH: tl.constexpr = TILE_COLS
+    first = tl.program_id(0) * OUT
+    totals = ()
+    for _ in tl.static_range(BATCH * EACH):
+        totals += (tl.zeros((DOWN, ACROSS), tl.float32),)  # type: ignore[assignment]
+    for tile in tl.range(0, tl.cdiv(inputs, INSIDE), IN):
+        if TRANSPOSED:
+            down, across = first, tile
+        else:
+            down, across = tile, first
+        if PACKED:
+            words = packed_words(
+                source,
+                down * TILE_ROWS,
+                across,
+                rows,
+                cols,
+                TILE_ROWS,
+                DOWN,
+                ACROSS,
+            )
+            words = (words,)
+        else:
+            words = seeded_words(
+                source, tile_row + down, tile_col + across, CODE, DOWN, ACROSS
+            )
+        index = (tile + tl.arange(0, IN)) * INSIDE
+        more = ()
+        for line in tl.static_range(BATCH):
+            values = ()
+            for nth in tl.static_range(INSIDE):
+                found = inputs_of(
+                    x + line * inputs, alpha, index + nth, inputs, ALPHA
+                )
+                values += (tl.expand_dims(found, 0 if TRANSPOSED else 1),)  # type: ignore[assignment]
+            for out in tl.static_range(EACH):
+                total = totals[line * EACH + out]
+                for nth in tl.static_range(INSIDE):
+                    total += term(
+                        values[nth],
+                        words,
+                        table,
+                        nth * STEP + out * JUMP,
+                        BITS,
+                        LEVELS,
+                    )
+                more += (total,)  # type: ignore[assignment]
+        totals = more
+    index = (first + tl.arange(0, OUT)) * EACH
+    for line in tl.static_range(BATCH):
+        for nth in tl.static_range(EACH):
+            out = index + nth
+            total = tl.sum(totals[line * EACH + nth], 1 if TRANSPOSED else 0)
+            total *= gain
+            if SCALE:
+                factor = tl.load(scale + out, mask=out < outputs, other=0)
+                total *= factor.to(tl.float32)
+            if BIAS:
+                added = tl.load(bias + out, mask=out < outputs, other=0)
+                total += added.to(tl.float32)
+            tl.store(
+                y + line * outputs + out,
+                total.to(y.dtype.element_ty),
+                mask=out < outputs,
+            )
