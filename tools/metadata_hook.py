@@ -7,7 +7,7 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import address  # noqa: E402 - Hatchling runs this file alone.
+import address
 
 
 class Metadata(MetadataHookInterface):
