@@ -242,8 +242,8 @@ class PRPDense(WholeLayer):
         scale = ops.convert_to_tensor(self.scale) * self.lr_multiplier
         y = self.stack.multiply(inputs, alphas, scale, self.bias)
         if self.residual_rank:
-            low = ops.matmul(inputs, self.residual_a)
-            y = y + ops.matmul(low, self.residual_b)
+            low = kernels.matmul(inputs, self.residual_a)
+            y = y + kernels.matmul(low, self.residual_b)
         return y if self.activation is None else self.activation(y)
 
     def transposed(
