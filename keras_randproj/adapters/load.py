@@ -77,7 +77,7 @@ def placed(model, file):
     for layer in _keras.layers_in(model):
         there.setdefault(layer.path or layer.name, []).append(layer)
     forms = [recipe.form(form) for form in file.forms]
-    pairs, shapes = [], []
+    pairs, shapes, shared = [], [], []
     for place, known in zip(file.layers, file.fingerprints, strict=True):
         found = there.pop(place.path, [])
         if len(found) != 1 or type(found[0]) is not KINDS.get(place.kind):
@@ -102,6 +102,9 @@ def placed(model, file):
         pairs.append((layer, chosen))
         for form in sorted(chosen, key=lambda form: form.order):
             shapes += form.vectors(sizes).values()
+            if form.shared_size() and form not in shared:
+                shared.append(form)
+                shapes.append((form.shared_size(),))
     return pairs, unpack(file.vectors, file.scales, shapes)
 
 

@@ -31,5 +31,5 @@ class FullRank(Form):
         wide = layer.multiply(x, values["update"])
         return y + layer.output_axes_of(wide)
 
-    def fold(self, kernel, bias, values):
+    def fold(self, layer, kernel, bias, values):
         return kernel + values["update"], bias

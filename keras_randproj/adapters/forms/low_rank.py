@@ -48,5 +48,5 @@ class LowRank(Form):
         wide = layer.multiply_last(low, values["b"])
         return y + layer.output_axes_of(wide)
 
-    def fold(self, kernel, bias, values):
+    def fold(self, layer, kernel, bias, values):
         return kernel + values["a"] @ values["b"], bias

@@ -96,7 +96,7 @@ class Modulation(Form):
             y = y * layer.along_output(1.0 + values["scale"], y)
         return y if shift is None else y + layer.along_output(shift, y)
 
-    def fold(self, kernel, bias, values):
+    def fold(self, layer, kernel, bias, values):
         if "alpha" in values:
             alpha = 1 + values["alpha"]
             # The rows of a convolution repeat its channels.

@@ -92,7 +92,7 @@ class SeededLowRank(Form):
         wide = wide * layer.along_last(values["out"], wide)
         return y + layer.output_axes_of(wide)
 
-    def fold(self, kernel, bias, values):
+    def fold(self, layer, kernel, bias, values):
         a, b = (values[name].materialize() for name in "ab")
         update = (a * (1 + values["middle"])) @ b * values["out"]
         return kernel + update, bias
