@@ -43,6 +43,10 @@ class Projection(WholeLayer):
         matrix: A `HeldMatrix` that other layers hold too, or its config;
             instead of seed, storage and family. `transposed()` and layers
             that share a projection set it.
+        rows: `None`, or `units` integers in increasing order: output k is
+            output `rows[k]` of a projection of the same seed with endlessly
+            many. Not for orthogonal ones, whose outputs depend on how many
+            there are.
 
     Input shape:
         `(batch, ..., input_dim)`.
@@ -72,6 +76,7 @@ class Projection(WholeLayer):
         family=None,
         transposed=False,
         matrix=None,
+        rows=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -83,6 +88,8 @@ class Projection(WholeLayer):
         if matrix is None:
             if family is None and self.family_class is not None:
                 family = self.family_class()
+            if rows is not None:
+                family = matrices.get(family).choose(rows)
             # The sizes of a transposed matrix are known when it is built.
             matrix = HeldMatrix(family, self.units, resolve_seed(seed), storage)
         elif not isinstance(matrix, HeldMatrix):
@@ -248,6 +255,7 @@ class Projection(WholeLayer):
             shape=self.held.shape,
             digest=self.digest(),
             options=self.family.options(),
+            rows=self.family.rows,
         )
 
     def save_own_variables(self, store):
@@ -264,6 +272,7 @@ class Projection(WholeLayer):
             ("family", held.family.name),
             ("shape", held.shape),
             ("options", held.family.options()),
+            ("rows", held.family.rows),
         ):
             there = getattr(found, name)
             if there != here:
@@ -302,6 +311,8 @@ class Projection(WholeLayer):
             config.update(seed=self.seed, storage=self.storage)
             if self.family_class is None:
                 config["family"] = matrices.serialize(self.family)
+            elif self.family.rows is not None:
+                config["rows"] = list(self.family.rows)
         return {**super().get_config(), **config}
 
     @classmethod
