@@ -13,6 +13,7 @@ from keras_randproj import _backends
 from keras_randproj import _registration
 
 if TYPE_CHECKING:
+    from keras_randproj import adapters as adapters
     from keras_randproj import config as config
     from keras_randproj import distribution as distribution
     from keras_randproj import exports as exports
@@ -45,6 +46,7 @@ __all__ = [
     "PRPDense",
     "PRPMultiHeadAttention",
     "PRPTransformerBlock",
+    "adapters",
     "config",
     "convert",
     "distill",

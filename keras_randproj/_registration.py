@@ -13,15 +13,21 @@ import threading
 from typing import Any
 
 PACKAGE = __package__
-LAYERS = f"{PACKAGE}.layers"
+# The parts whose classes files name.
+LAYERS = (f"{PACKAGE}.layers", f"{PACKAGE}.adapters")
 
 
 def install() -> None:
     """Imports the layers now, if Keras is there, or right after it."""
     if sys.modules.get("keras"):
-        importlib.import_module(LAYERS)
+        _import_layers()
     else:
         sys.meta_path.insert(0, _AfterKeras())
+
+
+def _import_layers() -> None:
+    for part in LAYERS:
+        importlib.import_module(part)
 
 
 class _AfterKeras:
@@ -57,7 +63,7 @@ class _AfterKeras:
             self._importing.depth = depth
         if not depth and self in sys.meta_path and sys.modules.get("keras"):
             sys.meta_path.remove(self)
-            importlib.import_module(LAYERS)
+            _import_layers()
 
 
 class _Loader(importlib.abc.Loader):

@@ -62,10 +62,12 @@ def _report(options):
     from keras_randproj.files.verify import groups_in
 
     _require_file(options.file)
+    if str(options.file).endswith(".safetensors"):
+        return _report_adapter(options.file)
     if not str(options.file).endswith(".keras"):
         raise ValueError(
-            "A report needs a `.keras` file, which holds the layers. "
-            f"Received: {options.file!r}"
+            "A report needs a `.keras` file, which holds the layers, or the "
+            f"`.safetensors` file of an adapter. Received: {options.file!r}"
         )
     groups_in(options.file)
     _choose_backend()
@@ -81,6 +83,16 @@ def _report(options):
         raise ValueError(f"The model cannot be loaded: {error}") from error
     print(table)
     print(f"\n{options.file}: {Path(options.file).stat().st_size:,} bytes")
+    return 0
+
+
+def _report_adapter(path):
+    """What an adapter's file says, without Keras."""
+    from keras_randproj.files.adapter_file import AdapterFile
+    from keras_randproj.files.adapter_summary import text
+
+    print(text(AdapterFile.read(path)))
+    print(f"\n{path}: {Path(path).stat().st_size:,} bytes")
     return 0
 
 
@@ -140,7 +152,7 @@ def _parser():
     demo.set_defaults(run=_demo)
 
     report = commands.add_parser(
-        "report", help="parameters and bytes of a .keras file"
+        "report", help="parameters and bytes of a .keras or adapter file"
     )
     report.add_argument("file")
     report.set_defaults(run=_report)
@@ -152,7 +164,9 @@ def _parser():
         "trusted, and compares digests. Status: 0 all right, 1 one is wrong, "
         "2 not checked, 3 nothing to check.",
     )
-    verify.add_argument("file", help=".keras, .weights.h5 or .weights.json")
+    verify.add_argument(
+        "file", help=".keras, .weights.h5, .weights.json or .safetensors"
+    )
     verify.add_argument(
         "--max-elements",
         type=_positive,

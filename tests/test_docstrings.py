@@ -26,7 +26,7 @@ def modules():
 
 def examples():
     finder = doctest.DocTestFinder()
-    names = dict(vars(keras_randproj.transfer))
+    names = {**vars(keras_randproj.adapters), **vars(keras_randproj.transfer)}
     names.update({n: getattr(keras_randproj, n) for n in dir(keras_randproj)})
     for module in modules():
         globs = {"keras": keras, "np": np, **names, **vars(module)}

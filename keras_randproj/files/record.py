@@ -59,7 +59,7 @@ class Record:
         family = matrices.from_options(self.family, self.options)
         return family if self.rows is None else family.choose(self.rows)
 
-    def write(self, store) -> None:
+    def write(self, store: Any) -> None:
         """Writes the record into a dict-like store of arrays."""
         store["contract_version"] = np.array(self.contract_version, "int32")
         store["digest"] = np.frombuffer(bytes.fromhex(self.digest), "uint8")
@@ -71,7 +71,7 @@ class Record:
             store[ROWS] = np.array(self.rows, "uint32")
 
     @classmethod
-    def read(cls, store, owner: str) -> "Record":
+    def read(cls, store: Any, owner: str) -> "Record":
         """Reads a record, refusing one that is incomplete or malformed.
 
         Args:

@@ -4,6 +4,7 @@ import sys
 import weakref
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -21,14 +22,14 @@ from keras_randproj.files.source import open_shards
 _found: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
-def check_sizes(store, owner: str) -> None:
+def check_sizes(store: Any, owner: str) -> None:
     """Refuses a file with anything that could exhaust or lead astray.
 
     Every shard of sharded weights is searched, each object once, in time
     linear in their number.
 
     Args:
-        store: Store of arrays that `load_own_variables` was given. Only the
+        store: Any of arrays that `load_own_variables` was given. Only the
             first layer of a load to ask has its file searched.
         owner: Who loads, for the message: "Layer 'prp_dense/projection'".
 
@@ -40,11 +41,11 @@ def check_sizes(store, owner: str) -> None:
     _survey(store, owner)
 
 
-def records_behind(store) -> list[Record]:
+def records_behind(store: Any) -> list[Record]:
     """All records in the file, or the shards, that a store reads from.
 
     Args:
-        store: Store of arrays that `load_own_variables` was given.
+        store: Any of arrays that `load_own_variables` was given.
 
     Returns:
         List of `Record`, in order of their paths; empty for a plain dict.

@@ -91,13 +91,15 @@ def open_source(path, max_bytes: int = MAX_BYTES) -> Iterator[Source]:
 
 def _source(path, max_bytes, stack):
     if path.name.endswith(".keras"):
-        return _from_archive(_open(path, max_bytes, stack), max_bytes, stack)
+        return _from_archive(
+            open_file(path, max_bytes, stack), max_bytes, stack
+        )
     if path.name.endswith("weights.json"):
-        index = _json(_open(path, MAX_TEXT, stack).read())
+        index = _json(open_file(path, MAX_TEXT, stack).read())
         shards = open_shards(path, index, max_bytes, stack)
         return Source(list(shards.values()))
     if path.name.endswith("weights.h5"):
-        file = _open(path, max_bytes, stack)
+        file = open_file(path, max_bytes, stack)
         _check_hdf5(file)
         return Source([file])
     raise ValueError(
@@ -141,13 +143,24 @@ def open_shards(
         )
     shards = {}
     for name in sorted(names):
-        shards[name] = _open(path.with_name(name), max_bytes, stack)
+        shards[name] = open_file(path.with_name(name), max_bytes, stack)
         max_bytes -= _check_hdf5(shards[name])
     return shards
 
 
-def _open(path, max_bytes, stack):
-    """The regular file, which no open of a pipe or device can hold up."""
+def open_file(path, max_bytes: int, stack: ExitStack) -> BinaryIO:
+    """The regular file, which no open of a pipe or device can hold up.
+
+    Args:
+        path: Path of the file.
+        max_bytes: Integer, of the file.
+        stack: `ExitStack` that closes it.
+
+    Raises:
+        NotCheckedError: If it is larger.
+        ValueError: If it is no regular file.
+    """
+    path = Path(path)
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     file = stack.enter_context(os.fdopen(descriptor, "rb"))

@@ -1,15 +1,19 @@
 """Checking the seeds of a file, without building its model."""
 
+import os
 from contextlib import ExitStack
 from typing import Any
 
 import h5py
 
-from keras_randproj import matrices
+from keras_randproj.files.adapter_file import AdapterFile
+from keras_randproj.files.budget import MAX_ELEMENTS
+from keras_randproj.files.budget import Budget
 from keras_randproj.files.hdf5 import DAMAGE
 from keras_randproj.files.hdf5 import Group
 from keras_randproj.files.not_checked_error import NotCheckedError
 from keras_randproj.files.record import Record
+from keras_randproj.files.safetensors_file import SUFFIX
 from keras_randproj.files.sharing import check_sharing
 from keras_randproj.files.sizes import layer_of
 from keras_randproj.files.sizes import records_of
@@ -17,14 +21,11 @@ from keras_randproj.files.source import MAX_BYTES
 from keras_randproj.files.source import open_source
 from keras_randproj.files.verdict import Verdict
 
-# Entries that are made for one file, by default.
-MAX_ELEMENTS = 2**27
-# What the smallest record costs: it takes time to read and to print.
-LEAST_COST = 2**14
-
 
 def verify(
-    path, max_elements: int = MAX_ELEMENTS, max_bytes: int = MAX_BYTES
+    path: str | os.PathLike[str],
+    max_elements: int = MAX_ELEMENTS,
+    max_bytes: int = MAX_BYTES,
 ) -> list[Verdict]:
     """Regenerates every matrix of a file and compares digests.
 
@@ -33,7 +34,8 @@ def verify(
     shards, and no matrix is ever whole in memory.
 
     Args:
-        path: Path of a `.keras`, `.weights.h5` or `.weights.json` file.
+        path: Path of a `.keras`, `.weights.h5` or `.weights.json` file, or
+            of the `.safetensors` file of an adapter.
         max_elements: Integer, the entries that may be made for the file, all
             its matrices together. A recipe that would exceed them is not
             checked, and its verdict says so.
@@ -41,7 +43,8 @@ def verify(
 
     Returns:
         List of `Verdict`, one a recipe, and one for each disagreement of
-        recipes that should be the same.
+        recipes that should be the same. Of an adapter the first says that
+        the file is whole.
 
     Raises:
         NotCheckedError: If the file is larger than `max_bytes`.
@@ -54,14 +57,18 @@ def verify(
     >>> [verdict.ok for verdict in verify("model.keras")]
     [True]
     """
-    config, groups = groups_in(path, max_bytes)
     budget = Budget(max_elements)
+    if str(path).endswith(SUFFIX):
+        return _verify_adapter(path, budget, max_bytes)
+    config, groups = groups_in(path, max_bytes)
     verdicts = [_check(group, budget) for group in groups]
     records = [verdict.record for verdict in verdicts if verdict.record]
     return verdicts + check_sharing(config, records)
 
 
-def groups_in(path, max_bytes: int = MAX_BYTES) -> tuple[Any, list[Group]]:
+def groups_in(
+    path: str | os.PathLike[str], max_bytes: int = MAX_BYTES
+) -> tuple[Any, list[Group]]:
     """The configuration of a file and its groups that hold recipes.
 
     Raises:
@@ -80,54 +87,36 @@ def groups_in(path, max_bytes: int = MAX_BYTES) -> tuple[Any, list[Group]]:
         return source.config, records_of(opened)
 
 
-class Budget:
-    """What may still be made, and what has been.
-
-    Args:
-        entries: Integer.
-    """
-
-    def __init__(self, entries):
-        self.left = self.limit = entries
-        self.digests: dict = {}
-
-    def digest(self, record: Record) -> str:
-        """The digest of a recipe, made once.
-
-        Raises:
-            NotCheckedError: If it would take more than what is left.
-        """
-        if record.family not in matrices.names():
-            raise NotCheckedError(
-                f"this keras_randproj knows no family {record.family!r}"
-            )
-        recipe = record.matrix_family(), record.seed, record.shape
-        if recipe not in self.digests:
-            family, seed, shape = recipe
-            cost = max(LEAST_COST, family.digest_cost(shape))
-            if cost > self.left:
-                raise NotCheckedError(
-                    f"it is too large to check: it takes {cost} entries, "
-                    f"{self.left} of {self.limit} are left; raise "
-                    "`--max-elements` if you trust the file"
-                )
-            self.left -= cost
-            self.digests[recipe] = family.digest(seed, shape)
-        return self.digests[recipe]
+def _verify_adapter(path, budget, max_bytes):
+    found = AdapterFile.read(path, max_bytes)
+    verdicts = [Verdict(f"adapter of {len(found.layers)} layers", None)]
+    for record in found.matrices:
+        verdicts.append(_compare("matrix of the adapter", record, budget))
+    return verdicts
 
 
 def _check(group, budget):
     layer = layer_of(group.path)
     owner = f"Layer '{layer}'"
-    record = None
     try:
         record = Record.read(group.arrays, owner)
+    except ValueError as error:
+        return _failed(layer, None, error)
+    return _compare(layer, record, budget)
+
+
+def _compare(layer, record, budget):
+    try:
         digest = budget.digest(record)
     except ValueError as error:
-        problem = str(error).removeprefix(f"{owner}: ")
-        checked = not isinstance(error, NotCheckedError)
-        return Verdict(layer, record, problem, checked)
+        return _failed(layer, record, error)
     if digest != record.digest:
         problem = f"seed {record.seed} gives the digest {digest}"
         return Verdict(layer, record, problem)
     return Verdict(layer, record)
+
+
+def _failed(layer, record, error):
+    problem = str(error).removeprefix(f"Layer '{layer}': ")
+    checked = not isinstance(error, NotCheckedError)
+    return Verdict(layer, record, problem, checked)

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import seed_integer
 from keras_randproj.matrices.family import Family
+
+# What `get` takes: a name, a family, or a config.
+FamilyLike: TypeAlias = str | Family | dict[str, Any]
 
 _FAMILIES: dict[str, type[Family]] = {}
 

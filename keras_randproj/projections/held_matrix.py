@@ -5,6 +5,7 @@ import math
 import weakref
 from dataclasses import replace
 from typing import Any
+from typing import Self
 
 import keras
 import ml_dtypes
@@ -13,11 +14,14 @@ import numpy as np
 from keras_randproj import config as settings
 from keras_randproj import kernels
 from keras_randproj import matrices
+from keras_randproj._types import Config
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import seed_integer
 from keras_randproj.files import records_behind
+from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.matrices import packing
 from keras_randproj.matrices.hadamard import row_of_h
+from keras_randproj.matrices.registry import FamilyLike
 from keras_randproj.projections.check_storage import check_storage
 from keras_randproj.projections.seeded_initializer import SeededInitializer
 
@@ -46,7 +50,13 @@ class HeldMatrix:
         ValueError: If the family has no such storage.
     """
 
-    def __init__(self, family, units, seed, storage="dense"):
+    def __init__(
+        self,
+        family: FamilyLike,
+        units: int,
+        seed: int,
+        storage: str = "dense",
+    ) -> None:
         self.family: Any = matrices.get(family)
         self.units = positive_integer("units", units)
         self._check_rows()
@@ -68,20 +78,20 @@ class HeldMatrix:
             )
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """`(input_dim, units)`."""
         return self.input_dim, self.units
 
     @property
-    def is_shared(self):
+    def is_shared(self) -> bool:
         """Whether several built layers hold it."""
         return sum(layer.built for layer in self.holders) > 1
 
-    def digest(self):
+    def digest(self) -> str:
         """BLAKE2b-128 over the integers of the matrix."""
         return self.family.digest(self.seed, self.shape)
 
-    def build(self, layer, input_dim):
+    def build(self, layer: WholeLayer, input_dim: int) -> None:
         """Makes the weights, unless another layer has done so.
 
         Args:
@@ -213,7 +223,7 @@ class HeldMatrix:
             return False
         return kernels.crowded(row_of_h(chosen, order), order)
 
-    def set_seed(self, seed, owner):
+    def set_seed(self, seed: int, owner: str) -> None:
         """Replaces the matrix by that of another seed, for all holders.
 
         Args:
@@ -245,7 +255,7 @@ class HeldMatrix:
             f"Received: seed={seed}"
         )
 
-    def check_weights(self, owner):
+    def check_weights(self, owner: str) -> None:
         """Refuses weights that are not what the seed gives.
 
         Args:
@@ -280,7 +290,7 @@ class HeldMatrix:
         tolerance = max(QR_TOLERANCE, rounding)
         return np.allclose(here, first, rtol=tolerance, atol=tolerance)
 
-    def check_load(self, layer, seed, store):
+    def check_load(self, layer: WholeLayer, seed: int, store: Any) -> None:
         """Refuses a file by which layers that share the matrix disagree.
 
         Args:
@@ -329,17 +339,17 @@ class HeldMatrix:
                 f"share a matrix. Received: seed={seed}, here {self.seed}"
             )
 
-    def natural(self):
+    def natural(self) -> np.ndarray:
         """float64 array of the matrix, at unit variance."""
         return self.family.matrix(self.seed, self.shape)
 
-    def materialize(self, transposed):
+    def materialize(self, transposed: bool) -> np.ndarray:
         """The matrix that inputs are multiplied by, its factor included."""
         matrix = self.natural()
         matrix = matrix.T if transposed else matrix
         return matrix / math.sqrt(len(matrix))
 
-    def serialize(self):
+    def serialize(self) -> Config:
         """The config that each layer which shares the matrix holds of it.
 
         Keras numbers an object that it meets twice, and restores it once for
@@ -349,7 +359,7 @@ class HeldMatrix:
         config = keras.saving.serialize_keras_object(self)
         return {**config, "shared_object_id": id(self)}
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "family": matrices.serialize(self.family),
             "units": self.units,
@@ -358,5 +368,5 @@ class HeldMatrix:
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)

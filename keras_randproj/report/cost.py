@@ -38,7 +38,9 @@ class Cost:
     flops: int
     bytes: int
 
-    def seconds(self, flops_per_second, bytes_per_second):
+    def seconds(
+        self, flops_per_second: float, bytes_per_second: float
+    ) -> float:
         """The roofline: no call can be faster than this on a machine.
 
         Args:
@@ -51,7 +53,7 @@ class Cost:
         return max(self.flops / flops_per_second, self.bytes / bytes_per_second)
 
 
-def cost(layer, batch):
+def cost(layer: keras.layers.Layer, batch: int) -> Cost:
     """The work of a layer's forward pass.
 
     Matrix products count as they are computed (a Hadamard projection as its

@@ -35,7 +35,7 @@ def dense_view(layer):
         raise Unsuitable("it is quantized")
     if kind is keras.layers.Dense:
         return layer, lambda new: new
-    inputs = _contracted_axes(layer)
+    inputs = contracted_axes(layer)
     shape = tuple(layer.kernel.shape)
     input_axes, output_axes = shape[:inputs], shape[inputs:]
     dense = keras.layers.Dense(
@@ -58,7 +58,7 @@ def dense_view(layer):
     return dense, adapt
 
 
-def _contracted_axes(layer):
+def contracted_axes(layer):
     """How many last axes of the input the kernel contracts."""
     left, output = layer.equation.replace("...", "").split("->")
     source, kernel = left.split(",")

@@ -8,7 +8,13 @@ SMALLEST_SHARE = 1e-9
 START = 64
 
 
-def forward_selection(gram, cross, budget, costs=None, candidates=None):
+def forward_selection(
+    gram: np.ndarray,
+    cross: np.ndarray,
+    budget: float,
+    costs: np.ndarray | None = None,
+    candidates: np.ndarray | None = None,
+) -> list[int]:
     """Chooses features one by one, each the best beside those before it.
 
     The best is the one that takes most off the least-squares error of all
@@ -35,7 +41,8 @@ def forward_selection(gram, cross, budget, costs=None, candidates=None):
     if costs is None:
         costs = np.ones(candidates.max() + 1)
     factor = _Factor(gram, cross)
-    left, chosen = float(budget), []
+    left = float(budget)
+    chosen: list[int] = []
     open_ = np.ones(len(costs), bool)
     while True:
         gains = np.bincount(candidates, factor.gains(), len(costs)) / costs

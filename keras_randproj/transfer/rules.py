@@ -1,6 +1,8 @@
 """Which layers a conversion replaces, and by what."""
 
 import fnmatch
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -10,7 +12,7 @@ from keras_randproj.layers.attention.parts import is_attention
 from keras_randproj.transfer.attention import prp_attention
 
 
-def to_prp(**options):
+def to_prp(**options: Any) -> Callable[[Any], Any]:
     """A rule's right side: dense layers and attention become PRP layers.
 
     A `Dense` or `EinsumDense` becomes a `PRPDense`, a
@@ -51,7 +53,9 @@ def to_prp(**options):
     return make
 
 
-def to_eugen(num_features, order=2, unbiased=False, **options):
+def to_eugen(
+    num_features: int, order: int = 2, unbiased: bool = False, **options: Any
+) -> Callable[[Any], Any]:
     """A rule's right side: a dense layer and its activation become a EUGen.
 
     Args:
@@ -125,7 +129,7 @@ class Rules:
     def find(self, layer):
         """The index of the first rule that fits a layer, or `None`."""
         for k, (selector, _) in enumerate(self.pairs):
-            if _selects(selector, layer):
+            if selects(selector, layer):
                 return k
         return None
 
@@ -155,7 +159,8 @@ class Rules:
         )
 
 
-def _selects(selector, layer):
+def selects(selector, layer):
+    """Whether a pattern, a layer class or a function selects a layer."""
     if isinstance(selector, str):
         names = (layer.path or "", layer.name)
         return any(fnmatch.fnmatchcase(name, selector) for name in names)

@@ -1,14 +1,24 @@
 """The dense layer whose hidden part is random features."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+from typing import Self
+
 import keras
 import numpy as np
 from keras import activations
 from keras import constraints
 from keras import initializers
 from keras import regularizers
+from numpy.typing import ArrayLike
 
 from keras_randproj import config as settings
 from keras_randproj import divided
+from keras_randproj._types import Config
+from keras_randproj._types import Identifier
+from keras_randproj._types import Shape
+from keras_randproj._types import Tensor
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.layers.dense_holder import DenseHolder
@@ -20,6 +30,7 @@ from keras_randproj.layers.eugen.features import EUGenFeatures
 from keras_randproj.layers.eugen.head import EUGenHead
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
 from keras_randproj.layers.weight_options import serialize_options
+from keras_randproj.matrices.registry import FamilyLike
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -100,31 +111,31 @@ class EUGenDense(DenseHolder):
 
     def __init__(
         self,
-        units,
-        num_features,
-        order=2,
-        feature_activation=None,
-        activation=None,
-        norm_feature=True,
-        projection="orthogonal",
-        trainable_projection=False,
-        modulation=False,
-        share_projections=True,
-        use_bias=True,
-        seed=None,
-        lr_multiplier=10.0,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        rows=None,
-        shift=None,
-        num_neurons=0,
-        **kwargs,
-    ):
+        units: int,
+        num_features: int,
+        order: int = 2,
+        feature_activation: Identifier | None = None,
+        activation: Identifier | None = None,
+        norm_feature: bool = True,
+        projection: FamilyLike = "orthogonal",
+        trainable_projection: bool = False,
+        modulation: bool = False,
+        share_projections: bool = True,
+        use_bias: bool = True,
+        seed: int | None = None,
+        lr_multiplier: float = 10.0,
+        kernel_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier | None = None,
+        bias_regularizer: Identifier | None = None,
+        activity_regularizer: Identifier | None = None,
+        kernel_constraint: Identifier | None = None,
+        bias_constraint: Identifier | None = None,
+        rows: Sequence[int] | None = None,
+        shift: float | None = None,
+        num_neurons: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("units", units)
         # Drawn before the seed of an initializer, whatever is made first.
@@ -175,14 +186,14 @@ class EUGenDense(DenseHolder):
     @classmethod
     def from_dense(
         cls,
-        dense,
-        order,
-        num_features,
-        projection="orthogonal",
-        coefficients=None,
-        seed=None,
-        **kwargs,
-    ):
+        dense: keras.layers.Dense,
+        order: int,
+        num_features: int,
+        projection: FamilyLike = "orthogonal",
+        coefficients: ArrayLike | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """A EUGen whose mean over seeds is a polynomial of a dense layer.
 
         With f the polynomial, the output's expectation is
@@ -250,21 +261,21 @@ class EUGenDense(DenseHolder):
         return eugen
 
     @property
-    def seed(self):
+    def seed(self) -> int:
         """The layer's seed, of which those of its matrices are functions."""
         return self.features.seed
 
     @property
-    def kernel(self):
+    def kernel(self) -> Any:
         """The head's matrix, `(order * num_features, units)`."""
         return self.head.kernel if self.built else None
 
     @property
-    def bias(self):
+    def bias(self) -> Any:
         """The head's bias, or `None`."""
         return self.head.bias if self.built else None
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         width = self.features.width
         settings.check_elements((width, self.units), f"Layer '{self.name}'")
         self.features.build(input_shape)
@@ -272,24 +283,24 @@ class EUGenDense(DenseHolder):
         self.head.build((None, width))
         self.input_spec = self.features.input_spec
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self.head.compute(self.features.compute(inputs))
 
-    def dense_equivalent(self):
+    def dense_equivalent(self) -> int:
         """Parameters that `keras.layers.Dense` would train in its place."""
         inputs = self.features.input_spec.axes[-1]
         return inputs * self.units + (self.units if self.use_bias else 0)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         self.head.save_into(store)
 
-    def read_own_variables(self, store):
+    def read_own_variables(self, store: Any) -> Callable[[], None]:
         return self.head.read_from(store, self.described)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = self.features.get_config()
         for name in ("name", "trainable", "dtype"):
             del config[name]

@@ -2,9 +2,12 @@
 
 import itertools
 import math
+from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import activations
 from keras import ops
 
@@ -12,6 +15,10 @@ from keras_randproj import _keras
 from keras_randproj import config as settings
 from keras_randproj import kernels
 from keras_randproj import matrices
+from keras_randproj._types import Config
+from keras_randproj._types import Identifier
+from keras_randproj._types import Shape
+from keras_randproj._types import Tensor
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import positive_integer
@@ -25,6 +32,7 @@ from keras_randproj.layers.eugen.neurons import EUGenNeurons
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
 from keras_randproj.matrices import derive_seed
+from keras_randproj.matrices.registry import FamilyLike
 from keras_randproj.projections import family_of
 
 # Keeps the gradient of a norm finite at zero.
@@ -90,21 +98,21 @@ class EUGenFeatures(WholeLayer):
 
     def __init__(
         self,
-        num_features,
-        order=2,
-        feature_activation=None,
-        norm_feature=True,
-        projection="orthogonal",
-        trainable_projection=False,
-        modulation=False,
-        share_projections=True,
-        lr_multiplier=10.0,
-        seed=None,
-        rows=None,
-        shift=None,
-        num_neurons=0,
-        **kwargs,
-    ):
+        num_features: int,
+        order: int = 2,
+        feature_activation: Identifier | None = None,
+        norm_feature: bool = True,
+        projection: FamilyLike = "orthogonal",
+        trainable_projection: bool = False,
+        modulation: bool = False,
+        share_projections: bool = True,
+        lr_multiplier: float = 10.0,
+        seed: int | None = None,
+        rows: Sequence[int] | None = None,
+        shift: float | None = None,
+        num_neurons: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_features = positive_integer("num_features", num_features)
         self.order = positive_integer("order", order)
@@ -126,12 +134,12 @@ class EUGenFeatures(WholeLayer):
         self.share_projections = bool(share_projections)
         self.lr_multiplier = lr_multiplier
         self.seed = resolve_seed(seed)
-        self.factors = []
+        self.factors: list[EUGenFactor] = []
         self.neurons: Any = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
-    def _check_rows(self):
+    def _check_rows(self) -> None:
         rows = self.family.rows
         if rows is not None and len(rows) != self.num_features:
             raise ValueError(
@@ -140,18 +148,18 @@ class EUGenFeatures(WholeLayer):
             )
 
     @property
-    def width(self):
+    def width(self) -> int:
         """How many features there are in all."""
         return self.order * self.num_features + self.num_neurons
 
     @property
-    def num_factors(self):
+    def num_factors(self) -> int:
         """How many random matrices there are."""
         if self.share_projections:
             return self.order
         return self.order * (self.order + 1) // 2
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         input_dim = last_dimension(self, input_shape)
         width = input_dim + int(self.norm_feature) + bool(self.shift)
         blocks = count_blocks(self.family, width, self.num_features)
@@ -188,15 +196,15 @@ class EUGenFeatures(WholeLayer):
             name=f"factor_{k}",
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self.compute(inputs)
 
-    def compute(self, inputs):
+    def compute(self, inputs: Tensor) -> Tensor:
         """The features, inside another layer's call."""
         inputs = kernels.dense_float(inputs, self.compute_dtype)
         x = self._with_norm(inputs) if self.norm_feature else inputs
-        if self.shift:
-            x = self._with_constant(x)
+        if self.shift is not None:
+            x = self._with_constant(x, self.shift)
         blocks = self.products([f.project(x) for f in self.factors])
         features = (
             blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, -1)
@@ -207,9 +215,9 @@ class EUGenFeatures(WholeLayer):
             return features
         return ops.concatenate([features, self.neurons.call(inputs)], -1)
 
-    def _with_constant(self, x):
+    def _with_constant(self, x, shift):
         """The input and a number whose product with P is the shift."""
-        size = self.shift * math.sqrt(x.shape[-1] + 1)
+        size = shift * math.sqrt(x.shape[-1] + 1)
         constant = ops.full_like(x[..., :1], size)
         return ops.concatenate([x, constant], -1)
 
@@ -219,7 +227,7 @@ class EUGenFeatures(WholeLayer):
         norm = ops.sqrt(ops.maximum(square, SMALLEST_SQUARE))
         return ops.concatenate([inputs, ops.cast(norm, inputs.dtype)], -1)
 
-    def products(self, factors):
+    def products(self, factors: Sequence[Tensor]) -> list[Tensor]:
         """The blocks, from what each factor gives.
 
         Args:
@@ -239,7 +247,7 @@ class EUGenFeatures(WholeLayer):
             blocks.append(block)
         return blocks
 
-    def matrices(self, input_dim):
+    def matrices(self, input_dim: int) -> list[np.ndarray]:
         """The matrices that the seed gives, before any training.
 
         Args:
@@ -259,13 +267,13 @@ class EUGenFeatures(WholeLayer):
             for k in range(self.num_factors)
         ]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.width)
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         write_seed(store, "seed", self.seed)
 
-    def read_own_variables(self, store):
+    def read_own_variables(self, store: Any) -> Callable[[], None]:
         seed = read_seed(self, store, "seed")
 
         def assign():
@@ -275,7 +283,7 @@ class EUGenFeatures(WholeLayer):
 
         return assign
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = {
             "num_features": self.num_features,
             "order": self.order,

@@ -1,0 +1,154 @@
+"""What a layer of Keras becomes while it has an adapter."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_randproj.adapters.sizes import Sizes
+
+
+class AdaptedLayer:
+    """A layer of Keras with an adapter around its own computation.
+
+    Attaching an adapter changes the class of a layer to a subclass of its
+    own, as `torch.nn.utils.parametrize` does: the layer stays where models
+    and lists hold it, keeps its variables and its path, and is what it was
+    when the class is changed back. The adapter is a layer in it, so that
+    files, copies and checkpoints find what it learned.
+
+    A subclass inherits from one class of Keras and says how its kernel is a
+    matrix, from flattened input axes to flattened output axes.
+
+    Attributes:
+        base_class: The class of Keras.
+    """
+
+    base_class: type[keras.layers.Layer]
+    adapter: Any
+    sizes: Sizes
+    # The layer's own; the base computes without one.
+    outer_activation: Any = None
+
+    @staticmethod
+    def sizes_of(layer: Any) -> Sizes:
+        """The sizes of a built layer of the class of Keras.
+
+        Raises:
+            Unsuitable: If it cannot be adapted.
+        """
+        raise NotImplementedError
+
+    @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """`(rows, cols)` of the kernel as a matrix."""
+        return self.sizes.matrix_shape
+
+    @property
+    def input_channels(self) -> int:
+        """How many inputs can be scaled."""
+        return self.sizes.input_channels
+
+    def own_bias(self) -> Any:
+        """The layer's bias as a vector, or `None`."""
+        bias = getattr(self, "bias", None)
+        return None if bias is None else ops.reshape(bias, (-1,))
+
+    def base_weights(self) -> list[Any]:
+        """The layer's own weights, as they were before it was adapted."""
+        inside = {id(weight) for weight in self.adapter.weights}
+        weights = self.weights  # type: ignore[attr-defined]
+        return [weight for weight in weights if id(weight) not in inside]
+
+    def enclose(self, adapter: Any) -> None:
+        """Takes an adapter, and the activation out of the base's hands."""
+        self.adapter = adapter
+        if hasattr(self, "activation"):
+            self.outer_activation = self.activation
+            self.activation: Any = keras.activations.linear
+
+    def release(self) -> None:
+        """Undoes `enclose`; whoever calls it untracks the adapter."""
+        if hasattr(self, "activation"):
+            self.activation = self.outer_activation
+            del self.outer_activation
+        del self.adapter
+        del self.sizes
+
+    def along_input(self, vector: Any, x: Any) -> Any:
+        """A vector of `input_channels`, shaped to multiply an input."""
+        return aligned(vector, self.sizes.input_axes, len(x.shape))
+
+    def along_output(self, vector: Any, y: Any) -> Any:
+        """A vector of the matrix's columns, shaped to multiply an output."""
+        return aligned(vector, self.sizes.output_axes, len(y.shape))
+
+    def along_last(self, vector: Any, x: Any) -> Any:
+        """A vector, shaped to multiply the last axis."""
+        return aligned(vector, vector.shape[-1:], len(x.shape))
+
+    def flat_input(self, x: Any) -> Any:
+        """The input with its contracted axes in one."""
+        return flattened(x, len(self.sizes.input_axes))
+
+    def multiply(self, x: Any, matrix: Any) -> Any:
+        """The input times a matrix of as many rows as the kernel."""
+        return self.multiply_last(self.flat_input(x), matrix)
+
+    def multiply_last(self, x: Any, matrix: Any) -> Any:
+        """The last axis times a matrix, or each row times one of its own."""
+        if len(matrix.shape) == 2 or len(x.shape) == 3:
+            return ops.matmul(x, matrix)
+        batch, width = ops.shape(x)[0], x.shape[-1]
+        y = ops.matmul(ops.reshape(x, (batch, -1, width)), matrix)
+        return ops.reshape(y, (*ops.shape(x)[:-1], matrix.shape[-1]))
+
+    def output_axes_of(self, y: Any) -> Any:
+        """An output with the columns in one axis, as the layer makes it."""
+        if len(self.sizes.output_axes) == 1:
+            return y
+        return ops.reshape(y, (*ops.shape(y)[:-1], *self.sizes.output_axes))
+
+    def probe_shape(self) -> tuple[int, ...]:
+        """Shape of a small input, with a batch of one."""
+        raise NotImplementedError
+
+    def get_config(self):
+        config = super().get_config()  # type: ignore[misc]
+        if self.outer_activation is not None:
+            config["activation"] = keras.activations.serialize(
+                self.outer_activation
+            )
+        adapter = keras.saving.serialize_keras_object(self.adapter)
+        return {**config, "adapter": adapter}
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        adapter = keras.saving.deserialize_keras_object(config.pop("adapter"))
+        layer = super().from_config(config)  # type: ignore[misc]
+        layer.enclose(adapter)
+        return layer
+
+    def build(self, input_shape):
+        super().build(input_shape)  # type: ignore[misc]
+        for weight in self.base_weights():
+            weight.trainable = False
+        self.adapter.build_for(self)
+
+
+def aligned(vector, axes, rank):
+    """A vector, or one for each row, shaped to multiply last axes."""
+    leading = len(vector.shape) - 1
+    between = rank - leading - len(axes)
+    return ops.reshape(vector, (*[-1] * leading, *[1] * between, *axes))
+
+
+def flattened(x, axes):
+    """`x` with so many last axes in one."""
+    if axes == 1:
+        return x
+    shape = ops.shape(x)
+    width = math.prod(x.shape[len(shape) - axes :])
+    return ops.reshape(x, (*shape[: len(shape) - axes], width))

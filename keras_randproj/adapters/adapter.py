@@ -1,0 +1,144 @@
+"""The layer that holds what an adapter learned for another layer."""
+
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_randproj.adapters import recipe
+from keras_randproj.adapters.forms import Form
+from keras_randproj.arguments import positive_number
+from keras_randproj.files.read_arrays import read_arrays
+from keras_randproj.files.whole_layer import WholeLayer
+
+
+@dataclass(frozen=True)
+class Part:
+    """A form, and what a layer has of it.
+
+    Args:
+        form: A `Form`.
+        variables: What was learned, by name.
+        projections: `Projection` layers, by name.
+    """
+
+    form: Form
+    variables: dict[str, Any]
+    projections: dict[str, Any]
+
+    def values(self):
+        """Tensors of what was learned, and projections, by name."""
+        learned = {
+            name: ops.convert_to_tensor(variable) * self.form.multiplier(name)
+            for name, variable in self.variables.items()
+        }
+        return learned | self.projections
+
+
+@keras.saving.register_keras_serializable("keras_randproj")
+class Adapter(WholeLayer):
+    """What the forms of one adapted layer learned, and their seed-made parts.
+
+    It lives in the layer that it adapts and is not called itself.
+
+    Args:
+        forms: List of forms, or of their configs.
+    """
+
+    def __init__(self, forms, **kwargs):
+        super().__init__(**{"name": "adapter", "dtype": "float32", **kwargs})
+        given = [recipe.form(form) for form in forms]
+        self.forms = sorted(given, key=lambda form: form.order)
+        self.parts: tuple[Part, ...] = ()
+
+    def build_for(self, layer):
+        """Adds the variables of a layer, which is built.
+
+        Args:
+            layer: An `AdaptedLayer`.
+        """
+        layer.sizes = layer.sizes_of(layer)
+        self._layer = weakref.ref(layer)
+        self.build(layer.matrix_shape)
+
+    def build(self, input_shape):
+        layer = self._layer()
+        self.parts = tuple(
+            self._part(layer, form, f"_{k}" if k else "")
+            for k, form in enumerate(self.forms)
+        )
+
+    def _part(self, layer, form, suffix):
+        variables, projections = {}, {}
+        for name, shape in form.vectors(layer).items():
+            variables[name] = self.add_weight(
+                shape, initializer=form.initializer(name), name=name + suffix
+            )
+            # TensorFlow's checkpoints follow attributes.
+            setattr(self, name + suffix, variables[name])
+        for name, (part, size) in form.projections(layer).items():
+            setattr(self, f"projection_{name}{suffix}", part)
+            part.build((None, size))
+            projections[name] = part
+        return Part(form, variables, projections)
+
+    def apply(self, layer, base, inputs, **arguments):
+        """The output of an adapted layer.
+
+        Args:
+            layer: The `AdaptedLayer` that holds this.
+            base: Function, the layer's own computation.
+            inputs: Its input.
+            **arguments: Further arguments of `base`.
+        """
+        found = [part.values() for part in self.parts]
+        x = inputs
+        for part, values in zip(self.parts, found, strict=True):
+            x = part.form.before(layer, x, values)
+        y = base(x, **arguments)
+        for part, values in zip(self.parts, found, strict=True):
+            y = part.form.after(layer, y, inputs, values)
+        activation = layer.outer_activation
+        return y if activation is None else activation(y)
+
+    def multipliers(self):
+        """By name of a variable: what its stored numbers are multiplied by."""
+        return {
+            variable.name: part.form.multiplier(name)
+            for part in self.parts
+            for name, variable in part.variables.items()
+        }
+
+    def save_own_variables(self, store):
+        for part in self.parts:
+            for variable in part.variables.values():
+                store[variable.name] = variable
+        for name, multiplier in self.multipliers().items():
+            store[f"{name}_multiplier"] = np.array(multiplier, "float64")
+
+    def read_own_variables(self, store):
+        expected: dict = {}
+        self.save_own_variables(expected)
+        values = read_arrays(store, expected, self.described)
+        ratios = {
+            name: positive_number(name, values[f"{name}_multiplier"][()]) / here
+            for name, here in self.multipliers().items()
+        }
+
+        def assign():
+            for name, ratio in ratios.items():
+                value = values[name]
+                expected[name].assign(value * ratio if ratio != 1 else value)
+
+        return assign
+
+    def get_build_config(self):
+        # The layer around it builds it.
+        return None
+
+    def get_config(self):
+        forms = [recipe.serialize(form) for form in self.forms]
+        return {**super().get_config(), "forms": forms}

@@ -1,0 +1,132 @@
+"""Gives a model the adapters of a file, or refuses."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_randproj import _keras
+from keras_randproj.adapters import recipe
+from keras_randproj.adapters.attach import attach_to
+from keras_randproj.adapters.attach import check
+from keras_randproj.adapters.canary import agrees
+from keras_randproj.adapters.canary import canary
+from keras_randproj.adapters.detach import adapted_layers
+from keras_randproj.adapters.detach import detach
+from keras_randproj.adapters.detach import refuse_adapted
+from keras_randproj.adapters.fingerprint import fingerprint
+from keras_randproj.adapters.packing import unpack
+from keras_randproj.adapters.save import assign
+from keras_randproj.adapters.surround import CLASSES
+from keras_randproj.files.adapter_file import AdapterFile
+from keras_randproj.files.adapter_file import check_name
+from keras_randproj.files.printable import printable
+
+KINDS = {cls.__name__: cls for cls in CLASSES}
+
+
+def load(model: Any, path: Any) -> None:
+    """Gives a base model the adapters of a file.
+
+    The file is refused, and the model left as it is, where it is damaged or
+    edited, was made for another base (a layer that the model lacks, other
+    weights), gives other seed-made matrices than it records, or computes
+    something else for a fixed probe than it did when it was saved.
+
+    Args:
+        model: The built model that the adapter was trained on, without
+            adapters: layers have the same paths and the same weights.
+        path: Path of the file that `save` wrote.
+
+    Raises:
+        ValueError: If the file is refused, and why.
+
+    Example:
+
+    ```python
+    adapters.load(base_model, "reviews.safetensors")
+    ```
+    """
+    check_name(path)
+    refuse_adapted(model)
+    file = AdapterFile.read(path)
+    pairs, learned = placed(model, file)
+    attach_to(model, pairs)
+    try:
+        fill(adapted_layers(model), file, learned)
+    except ValueError:
+        detach(model)
+        raise
+
+
+def placed(model, file):
+    """The layers of a model that a file adapts, and what it has for them.
+
+    Nothing is made that the file does not have the numbers of.
+
+    Args:
+        model: A built model.
+        file: An `AdapterFile`.
+
+    Returns:
+        List of pairs of a layer and its forms, and the learned arrays.
+
+    Raises:
+        ValueError: If it lacks one, or one is not the layer of the file.
+    """
+    there: dict = {}
+    for layer in _keras.layers_in(model):
+        there.setdefault(layer.path or layer.name, []).append(layer)
+    forms = [recipe.form(form) for form in file.forms]
+    pairs, shapes = [], []
+    for place, known in zip(file.layers, file.fingerprints, strict=True):
+        found = there.pop(place.path, [])
+        if len(found) != 1 or type(found[0]) is not KINDS.get(place.kind):
+            raise ValueError(
+                f"'{model.name}' has no layer '{printable(place.path)}' of "
+                f"the class {printable(place.kind)}, which the adapter is "
+                "for: it is of another model, or has other names."
+            )
+        (layer,) = found
+        chosen = [forms[k] for k in place.forms]
+        sizes = check(layer, chosen)
+        if sizes.matrix_shape != place.shape:
+            raise ValueError(
+                f"Layer '{layer.path}' has a kernel of {sizes.matrix_shape}, "
+                f"and the file says {place.shape}."
+            )
+        if fingerprint(layer.weights) != known.tobytes():
+            raise ValueError(
+                f"Layer '{layer.path}' has other weights than the one that "
+                "the adapter was trained on. Load it on its own base."
+            )
+        pairs.append((layer, chosen))
+        for form in sorted(chosen, key=lambda form: form.order):
+            shapes += form.vectors(sizes).values()
+    return pairs, unpack(file.vectors, file.scales, shapes)
+
+
+def fill(layers, file, learned):
+    """Has adapters hold what a file has learned, and checks them.
+
+    Args:
+        layers: The `AdaptedLayer`s that the file adapts, in any order.
+        file: An `AdapterFile`.
+        learned: List of arrays, in the order of the file.
+
+    Raises:
+        ValueError: If they are not what they were when it was written.
+    """
+    by_path = {layer.path: layer for layer in layers}
+    layers = [by_path[place.path] for place in file.layers]
+    if recipe.records(layers) != file.matrices:
+        raise ValueError(
+            "The seeds of the file give other matrices than it records: its "
+            "vectors do not belong to them."
+        )
+    assign(layers, learned)
+    for layer, known in zip(layers, file.canary, strict=True):
+        if not agrees(canary(layer), np.asarray(known), layer):
+            raise ValueError(
+                f"Layer '{layer.path}' computes something else with this "
+                "adapter than it did when the file was written."
+            )

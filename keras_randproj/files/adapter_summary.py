@@ -1,0 +1,36 @@
+"""What an adapter's file holds, in words."""
+
+import json
+
+from keras_randproj.files.adapter_file import AdapterFile
+from keras_randproj.files.printable import printable
+
+
+def text(file: AdapterFile) -> str:
+    """A line for each layer that the file adapts, and one for all.
+
+    Args:
+        file: An `AdapterFile`.
+
+    Returns:
+        String of two or more lines, fit for a terminal.
+    """
+    lines = []
+    for place in file.layers:
+        rows, cols = place.shape
+        forms = ", ".join(_form(file.forms[k]) for k in place.forms)
+        lines.append(
+            f"{printable(place.path)}: {printable(place.kind)} {rows} x "
+            f"{cols}: {forms}"
+        )
+    lines.append(
+        f"{len(file.layers)} layers, {file.vectors.size:,} learned numbers as "
+        f"{file.dtype}, {file.learned_bytes:,} bytes of them; "
+        f"{len(file.matrices)} matrices made from seeds"
+    )
+    return "\n".join(lines)
+
+
+def _form(form):
+    arguments = {k: v for k, v in form.items() if k != "form"}
+    return printable(f"{form.get('form')} {json.dumps(arguments)}")
