@@ -6,6 +6,8 @@ import pytest
 
 from keras_randproj import projections
 
+pytestmark = pytest.mark.one_backend
+
 SIGNED = (*oracle.TILED, "hadamard")
 SHAPES = [
     (1, 1),
