@@ -2,7 +2,7 @@
 
 A tutorial is a script in jupytext's percent format. Its page shows the
 Markdown cells and the code; its notebook is the same, to be downloaded. Where
-`repo_url` of mkdocs.yml is set to a repository on GitHub, the page also has a
+pyproject.toml says where the repository is on GitHub, the page also has a
 button that opens the notebook in Colab, from the branch NOTEBOOKS, to which
 the workflow pages.yml pushes what the site was built with.
 """
@@ -10,12 +10,15 @@ the workflow pages.yml pushes what the site was built with.
 import io
 from pathlib import Path
 
+import address
 import jupytext
 import nbformat
 import reference
 import results
 from cogapp import Cog
 from mkdocs.structure.files import File
+
+from keras_randproj._install import PUBLISHED
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = "notebooks"
@@ -71,8 +74,11 @@ def notebook(path, repository=None):
     book = jupytext.read(path)
     title, description = _header(path)
     head = [nbformat.v4.new_markdown_cell(f"# {title}\n\n{description}")]
-    if repository:
+    if PUBLISHED:
+        package = "keras-randproj[tutorials]"
+    elif repository:
         package = f"keras-randproj[tutorials] @ git+{repository}"
+    if PUBLISHED or repository:
         head.append(nbformat.v4.new_code_cell(f'%pip install -q "{package}"'))
     book.cells = [*head, *_cells(book)]
     for number, cell in enumerate(book.cells):
@@ -105,6 +111,16 @@ def _header(path):
     return found["title"], found["description"]
 
 
+def on_config(config):
+    """Called by MkDocs: the site's addresses and links to its sources."""
+    config.repo_url = address.repository()
+    config.site_url = address.site()
+    if config.repo_url:
+        config.repo_name = "Source"
+        config.edit_uri = "edit/main/docs/"
+    return config
+
+
 def on_files(files, config):
     """Called by MkDocs: adds the pages."""
     made = {name: path.read_text() for name, path in COPIES.items()}
@@ -113,5 +129,15 @@ def on_files(files, config):
         made[name] = page(path, config.repo_url)
         made[name.replace(".md", ".ipynb")] = notebook(path, config.repo_url)
     for name, content in made.items():
-        files.append(File.generated(config, name, content=content))
+        file = File.generated(config, name, content=content)
+        file.edit_uri = _source(name)
+        files.append(file)
     return files
+
+
+def _source(name):
+    """Where a page that is made comes from, as seen from docs/."""
+    paths = {**COPIES, **tutorials()}
+    if name not in paths:
+        return None
+    return "../" + paths[name].relative_to(ROOT).as_posix()

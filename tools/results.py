@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 from cogapp import Cog
 
+from keras_randproj import _install
+
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ("torch", "jax", "tensorflow")
 EACH = {backend: f"{{{backend}}}" for backend in BACKENDS}
@@ -58,6 +60,12 @@ class Results:
             runs = ran[name, version]
             yield f"{name} {version}" + (f" ({runs} runs)" if runs > 1 else "")
         yield from (f"{name} {installed[name]}" for name in also)
+
+
+def install(*extras):
+    """Prints the command that installs the package, a line for each extra."""
+    lines = [_install.command(extra) for extra in extras]
+    print("", "```sh", *lines, "```", "", sep="\n")
 
 
 def table(frame, columns, missing="-"):

@@ -4,6 +4,8 @@ import importlib.util
 
 import numpy as np
 
+from keras_randproj import _install
+
 # Epochs and batch size that suit each.
 SETTINGS = {
     "digits": {"epochs": 15, "batch_size": 32},
@@ -38,7 +40,7 @@ def load(name):
 
 
 def _load_digits():
-    _require("sklearn", "pip install 'keras-randproj[demo]'")
+    _require("sklearn", "demo")
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -54,7 +56,7 @@ def _load_digits():
 
 
 def _load_tfds(name):
-    _require("tensorflow_datasets", "pip install 'keras-randproj[tutorials]'")
+    _require("tensorflow_datasets", "tutorials")
     import tensorflow_datasets as tfds
 
     builder = tfds.builder(name)
@@ -82,6 +84,8 @@ def _load_tfds(name):
     ]
 
 
-def _require(module, command):
+def _require(module, extra):
     if importlib.util.find_spec(module) is None:
-        raise DataUnavailable(f"{module} is missing. Install it: {command}")
+        raise DataUnavailable(
+            f"{module} is missing. Install it: {_install.advice(extra)}"
+        )

@@ -4,6 +4,7 @@ import importlib.util
 
 import keras
 
+from keras_randproj import _install
 from keras_randproj.arguments import one_of
 
 # Per format: what Keras needs on each backend that can write it.
@@ -85,5 +86,5 @@ def check(name, export_projection):
         if importlib.util.find_spec(tool) is None:
             raise ImportError(
                 f"Format '{name}' on the {backend} backend needs the "
-                f"package {tool}: pip install 'keras-randproj[exports]'."
+                f"package {tool}: {_install.advice('exports')}"
             )

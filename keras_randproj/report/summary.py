@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from dataclasses import dataclass
 
+import keras
+
 from keras_randproj import _keras
 from keras_randproj.report.cost import multiplications
 from keras_randproj.report.sizes import count
@@ -63,7 +65,7 @@ class Row:
         return {**asdict(self), "reduction": self.reduction}
 
 
-def summary(model):
+def summary(model: keras.layers.Layer) -> list[Row]:
     """Rows for the layers of a model that hold weights, and for their sum.
 
     Args:
@@ -100,7 +102,7 @@ def summary(model):
     return [*rows, total]
 
 
-def text(rows):
+def text(rows: list[Row]) -> str:
     """A table of the rows.
 
     Args:

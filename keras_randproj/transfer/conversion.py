@@ -9,6 +9,7 @@ import keras
 
 from keras_randproj.layers.attention.parts import is_attention
 from keras_randproj.layers.eugen.head import EUGenHead
+from keras_randproj.layers.eugen.neurons import EUGenNeurons
 from keras_randproj.report.cost import multiplications
 from keras_randproj.transfer.dense_view import Unsuitable
 from keras_randproj.transfer.dense_view import dense_view
@@ -91,7 +92,9 @@ def conversion(model, rules, verbose=1):
 
 def _replacement(layer, rules, done):
     rule = rules.find(layer)
-    if rule is None or isinstance(layer, (keras.Model, EUGenHead)):
+    if rule is None or isinstance(
+        layer, (keras.Model, EUGenHead, EUGenNeurons)
+    ):
         return None
     if is_attention(layer):
         return _attention_replacement(layer, rules, rule, done)
@@ -117,7 +120,8 @@ def _replacement(layer, rules, done):
 
 def _can_be_dense(layer):
     dense = isinstance(layer, (keras.layers.Dense, keras.layers.EinsumDense))
-    return is_attention(layer) or (dense and not isinstance(layer, EUGenHead))
+    part = isinstance(layer, (EUGenHead, EUGenNeurons))
+    return is_attention(layer) or (dense and not part)
 
 
 def _attention_replacement(layer, rules, rule, done):

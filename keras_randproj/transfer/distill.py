@@ -4,6 +4,7 @@ import contextlib
 from typing import Any
 from typing import NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -39,17 +40,17 @@ class Distillation(NamedTuple):
 
 
 def distill(
-    model,
-    data,
-    replace,
-    inputs="student",
-    ridge="auto",
-    validation_split=0.1,
-    batch_size=1024,
-    epochs=0,
-    learning_rate=1e-3,
-    verbose=1,
-):
+    model: keras.Model,
+    data: Any,
+    replace: Any,
+    inputs: str = "student",
+    ridge: float | str = "auto",
+    validation_split: float = 0.1,
+    batch_size: int = 1024,
+    epochs: int = 0,
+    learning_rate: float = 1e-3,
+    verbose: int | str = 1,
+) -> Distillation:
     """Replaces layers of a trained model and fits them in closed form.
 
     Layers are fitted in the order in which they run. The targets are always

@@ -1,5 +1,6 @@
 """A EUGen's head from its teacher's inputs and outputs, in closed form."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,16 +18,16 @@ from keras_randproj.transfer.normal_equations import choose_ridge
 
 
 def distill_layer(
-    eugen,
-    teacher,
-    data,
-    ridge="auto",
-    validation_split=0.1,
-    batch_size=1024,
-    epochs=0,
-    learning_rate=1e-3,
-    verbose=1,
-):
+    eugen: EUGenDense,
+    teacher: Callable[[Any], Any] | None,
+    data: Any,
+    ridge: float | str = "auto",
+    validation_split: float = 0.1,
+    batch_size: int = 1024,
+    epochs: int = 0,
+    learning_rate: float = 1e-3,
+    verbose: int | str = 1,
+) -> DistillationReport:
     """Fits the head of a `EUGenDense` to a trained layer by least squares.
 
     No backpropagation: with the random features fixed, the best head solves

@@ -1,6 +1,8 @@
 """Which layers a conversion replaces, and by what."""
 
 import fnmatch
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -10,7 +12,7 @@ from keras_randproj.layers.attention.parts import is_attention
 from keras_randproj.transfer.attention import prp_attention
 
 
-def to_prp(**options):
+def to_prp(**options: Any) -> Callable[[Any], Any]:
     """A rule's right side: dense layers and attention become PRP layers.
 
     A `Dense` or `EinsumDense` becomes a `PRPDense`, a
@@ -51,7 +53,9 @@ def to_prp(**options):
     return make
 
 
-def to_eugen(num_features, order=2, unbiased=False, **options):
+def to_eugen(
+    num_features: int, order: int = 2, unbiased: bool = False, **options: Any
+) -> Callable[[Any], Any]:
     """A rule's right side: a dense layer and its activation become a EUGen.
 
     Args:

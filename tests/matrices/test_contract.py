@@ -9,6 +9,8 @@ from keras_randproj import projections
 from keras_randproj.matrices.count_sketch import columns
 from keras_randproj.matrices.count_sketch import counts
 
+pytestmark = pytest.mark.one_backend
+
 SIGNED = (*oracle.TILED, "hadamard")
 SHAPES = [
     (1, 1),

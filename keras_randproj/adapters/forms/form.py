@@ -33,7 +33,7 @@ class Form:
     order = 1
     kinds: tuple[str, ...] = ("Dense", "EinsumDense")
 
-    def __init__(self, lr_multiplier=1.0):
+    def __init__(self, lr_multiplier: float = 1.0) -> None:
         self.lr_multiplier = positive_number("lr_multiplier", lr_multiplier)
 
     def vectors(self, layer: Any) -> dict[str, tuple[int, ...]]:
