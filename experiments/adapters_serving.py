@@ -36,8 +36,6 @@ def main():
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--length", type=int, default=LENGTH)
     options = parser.parse_args()
-    if options.device != "cpu":
-        torch.set_default_device(options.device)
     bases = Bases(options.cache, options.device)
     rows = [
         *steps(bases, options),
