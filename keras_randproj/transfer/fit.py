@@ -206,6 +206,13 @@ class _Rows:
             same = neurons is not None and (
                 self.teacher.activations[0] == features.feature_activation
             )
+            if options.neurons and not same:
+                raise ValueError(
+                    "`neurons` needs a teacher of dense layers, the first "
+                    "with the activation of the features. Received: "
+                    f"activations={self.teacher.activations}, "
+                    f"feature_activation={features.feature_activation}"
+                )
             self.pool = Pool(eugen, options.pool, neurons if same else None)
             features = self.pool.features
         self.train = NormalEquations(features.width, eugen.units)

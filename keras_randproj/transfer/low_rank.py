@@ -1,6 +1,7 @@
 """The rival of a distillation: the teacher's kernels at a lower rank."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -31,7 +32,7 @@ class LowRank:
     """
 
     def __init__(
-        self, layers: list[Any], activations: list[Any], rank: int
+        self, layers: Sequence[Any], activations: Sequence[Any], rank: int
     ) -> None:
         self.layers = layers
         self.activations = activations
@@ -41,7 +42,7 @@ class LowRank:
 
     @classmethod
     def of(
-        cls, layers: list[Any], activations: list[Any], numbers: int
+        cls, layers: Sequence[Any], activations: Sequence[Any], numbers: int
     ) -> "LowRank | None":
         """The one with no more numbers than `numbers`; `None` if none has."""
         sizes = [layer.kernel.shape for layer in layers]

@@ -25,19 +25,19 @@ class Pool:
     Args:
         eugen: A built `EUGenDense`, whose matrices are frozen.
         size: Integer, random features to choose from.
-        neurons: A built `Dense` whose units may be kept, or `None`.
+        neurons: A built `Dense` whose units may be kept, with the
+            activation of the EUGen's features, or `None`.
 
     Raises:
         ValueError: If outputs of the EUGen's family cannot be chosen, its
-            matrices are trained, or the neurons have another activation than
-            its features.
+            matrices are trained, or the pool is smaller than the EUGen.
     """
 
     def __init__(
         self, eugen: EUGenDense, size: int, neurons: Any = None
     ) -> None:
         features = eugen.features
-        _check(features, size, neurons)
+        _check(features, size)
         self.eugen = eugen
         self.order, self.size = features.order, size
         self.input_dim = features.input_spec.axes[-1]
@@ -151,7 +151,7 @@ class Pool:
         _keras.list_parameters_again(_keras.layers_in(eugen))
 
 
-def _check(features, size, neurons):
+def _check(features, size):
     if not features.family.endless:
         raise ValueError(
             "`pool` needs a family whose outputs can be chosen, such as "
@@ -167,12 +167,4 @@ def _check(features, size, neurons):
         raise ValueError(
             "`pool` must have at least as many features as are to be chosen. "
             f"Received: pool={size}, num_features={features.num_features}"
-        )
-    if (
-        neurons is not None
-        and neurons.activation != features.feature_activation
-    ):
-        raise ValueError(
-            "`neurons` must have the activation of the features. Received: "
-            f"{neurons.activation} and {features.feature_activation}"
         )

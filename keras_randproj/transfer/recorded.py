@@ -160,7 +160,7 @@ class Recorded:
         self._put_block(item.block, layer)
         for part in (*item.block.between, item.block.second):
             nothing = keras.layers.Identity(
-                name=part.name, dtype=part.dtype_policy
+                name=part.name, dtype=part.dtype_policy.name
             )
             counted = part is item.block.second
             self.made[id(part)] = Made(nothing, counted=counted)
