@@ -53,22 +53,13 @@ HADAMARD = {"projection": "hadamard"}
 FAMILIES = {
     "Dense": {
         f"784-{'-'.join(map(str, widths))}-10": (dense, widths, {})
-        for widths in (
-            (4,),
-            (8,),
-            (16,),
-            (32,),
-            (64, 32),
-            (128, 64),
-            (512, 256),
-        )
+        for widths in ((4,), (16,), (32,), (64, 32), (512, 256))
     },
     "low rank": {
-        f"rank {rank}": (low_rank, (rank,), {}) for rank in (1, 2, 4, 8, 16, 32)
+        f"rank {rank}": (low_rank, (rank,), {}) for rank in (1, 4, 16)
     },
     "PRP": {
-        "gaussian": (prp, (False,), {}),
-        "hadamard, depth 2": (prp, (False,), {**HADAMARD, "depth": 2}),
+        "gaussian, depth 1": (prp, (False,), {}),
         "hadamard, depth 3": (prp, (False,), {**HADAMARD, "depth": 3}),
         "hadamard, depth 5": (prp, (False,), {**HADAMARD, "depth": 5}),
         "hadamard, depth 3, rank-4 residual, dense head": (

@@ -6,6 +6,7 @@ from keras_randproj.adapters.forms import FullRank
 from keras_randproj.adapters.forms import LowRank
 from keras_randproj.adapters.forms import Modulation
 from keras_randproj.adapters.forms import SeededLowRank
+from keras_randproj.adapters.forms import SeededUpdate
 from keras_randproj.adapters.load import load
 from keras_randproj.adapters.merge import merge
 from keras_randproj.adapters.save import save
@@ -15,6 +16,7 @@ __all__ = [
     "LowRank",
     "Modulation",
     "SeededLowRank",
+    "SeededUpdate",
     "attach",
     "detach",
     "load",

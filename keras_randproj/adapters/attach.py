@@ -11,6 +11,7 @@ from keras_randproj.adapters.adapter import Adapter
 from keras_randproj.adapters.detach import refuse_adapted
 from keras_randproj.adapters.detach import renew
 from keras_randproj.adapters.forms import Form
+from keras_randproj.adapters.shared_vector import SharedVector
 from keras_randproj.adapters.surround import CLASSES
 from keras_randproj.adapters.surround import remove
 from keras_randproj.adapters.surround import surround
@@ -70,10 +71,8 @@ def attach_to(model, pairs):
     flags = frozen.Flags(model)
     done = []
     try:
-        for layer, forms in pairs:
-            check(layer, forms)
-        for layer, forms in pairs:
-            surround(layer, Adapter(forms))
+        for layer, adapter in _adapters(pairs):
+            surround(layer, adapter)
             done.append(layer)
     except ValueError:
         for layer in done:
@@ -83,6 +82,27 @@ def attach_to(model, pairs):
     frozen.freeze(model, done)
     model._before_adapters = flags
     renew(model)
+
+
+def _adapters(pairs):
+    """An adapter for each layer; those that share a vector hold it."""
+    sizes = [check(layer, forms) for layer, forms in pairs]
+    totals: dict = {}
+    places = []
+    for (_, forms), size in zip(pairs, sizes, strict=True):
+        shared = next((form for form in forms if form.shared_size()), None)
+        offset = totals.get(shared, 0)
+        places.append((shared, offset))
+        if shared is not None:
+            totals[shared] = offset + shared.places(size)
+    vectors = {
+        form: SharedVector(form.size, total, form.spread_seed())
+        for form, total in totals.items()
+    }
+    return [
+        (layer, Adapter(forms, vectors.get(shared), offset))
+        for (layer, forms), (shared, offset) in zip(pairs, places, strict=True)
+    ]
 
 
 def chosen(model, rules):
@@ -143,7 +163,12 @@ def _sizes(layer, forms):
             raise Unsuitable(f"{form!r} is for the classes {form.kinds}")
     if sum(form.order == 0 for form in forms) > 1:
         raise Unsuitable("it would have two modulations")
-    return cls.sizes_of(layer)
+    if sum(form.shared_size() > 0 for form in forms) > 1:
+        raise Unsuitable("it would have two shared vectors")
+    sizes = cls.sizes_of(layer)
+    for form in forms:
+        form.check(sizes)
+    return sizes
 
 
 def _pairs(rules):
