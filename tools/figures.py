@@ -46,11 +46,10 @@ def axes(**labels):
     return figure, found
 
 
-def line(on, x, y, name, dx=8, dy=-4, last=True, **options):
-    """A curve with its name beside its last or first point."""
+def line(on, x, y, name, dx=8, dy=-4, k=-1):
+    """A curve with its name beside one of its points, the k-th."""
     colour = COLOURS[name]
-    on.plot(x, y, "o-", color=colour, **options)
-    k = -1 if last else 0
+    on.plot(x, y, "o-", color=colour)
     on.annotate(
         name,
         (x[k], y[k]),
@@ -84,7 +83,7 @@ def accuracy_against_bytes():
         xlim=(9e3, 5e6),
     )
     places = {
-        "PRP": {"dx": -34, "dy": 8, "last": False},
+        "PRP": {"dx": -34, "dy": 6, "k": 2},
         "Dense": {"dx": -24, "dy": -18},
         "low rank": {"dx": -6, "dy": -52},
     }

@@ -19,6 +19,9 @@ from keras_randproj.transfer.rebuild import Rebuilder
 from keras_randproj.transfer.rebuild import build_like
 from keras_randproj.transfer.rules import Rules
 
+# A transform that is so many times as wide as its input is worth a warning.
+MUCH = 1.5
+
 
 @dataclass(frozen=True)
 class Replacement:
@@ -227,9 +230,26 @@ def describe(done, model):
         f"{done.model.count_params():,}, trainable {_trainable(model):,} -> "
         f"{_trainable(done.model):,}",
         f"  FLOPs a row of the replaced layers {flops[0]:,} -> {flops[1]:,}",
+        "  New layers know nothing of the old ones until they are trained, or, "
+        "if they are EUGenDense, distilled: the model starts near chance.",
         "  The optimizer's state is not copied: compile the new model.",
     ]
+    lines += [line for r in done.replaced if (line := _padding(r))]
     return "\n".join(lines)
+
+
+def _padding(replacement):
+    """A warning of a Hadamard transform that is much wider than its input."""
+    for projection in getattr(replacement.new, "projections", ()):
+        inputs = projection.input_spec.axes[-1]
+        order = 2 ** (inputs - 1).bit_length()
+        if projection.family.name == "hadamard" and order > MUCH * inputs:
+            return (
+                f"  {replacement.path}: hadamard pads {inputs:,} inputs to "
+                f"{order:,}, the next power of two, and takes as long. Another "
+                "projection, or widths at a power of two, take less."
+            )
+    return None
 
 
 def _trainable(model):

@@ -429,3 +429,19 @@ def test_keras_hub(name, rng):
         wanted, got = numpy_of(wanted), numpy_of(got)
         change = np.linalg.norm(got - wanted) / np.linalg.norm(wanted)
         assert 0 < change < 0.1, change
+
+
+@pytest.mark.parametrize(
+    ("width", "projection", "warned"),
+    [
+        (33, "hadamard", True),
+        (33, "gaussian", False),
+        (64, "hadamard", False),
+    ],
+)
+def test_padding_and_the_start_are_said(width, projection, warned, capsys):
+    model = keras.Sequential([keras.Input((width,)), keras.layers.Dense(64)])
+    convert(model, {"*": to_prp(projection=projection)})
+    said = capsys.readouterr().out
+    assert "starts near chance" in said
+    assert ("pads 33 inputs to 64" in said) == warned
