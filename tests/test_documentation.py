@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +29,8 @@ def blocks(page):
 )
 def test_examples_run_as_printed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # Pages set it where it is not set.
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
     namespace: dict = {"__name__": "page"}
     for block in blocks(page):
         exec(compile(block, str(page), "exec"), namespace)

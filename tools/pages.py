@@ -17,6 +17,7 @@ import reference
 import results
 from cogapp import Cog
 from mkdocs.structure.files import File
+from spelled_out import spelled_out
 
 from keras_randproj._install import PUBLISHED
 
@@ -26,6 +27,11 @@ GITHUB = "https://github.com/"
 COPIES = {
     "contract.md": ROOT / "keras_randproj/matrices/CONTRACT.md",
     "changes.md": ROOT / "CHANGELOG.md",
+}
+DESCRIPTIONS = {
+    "api/index.md": "Every public class and function of keras_randproj.",
+    "changes.md": "What changed for users of keras_randproj, by version.",
+    "contract.md": "How each entry of each random matrix follows from a seed.",
 }
 
 
@@ -40,6 +46,7 @@ def page(path, repository=None):
     notebook = jupytext.read(path)
     title, description = _header(path)
     parts = [
+        f"---\ndescription: {description}\n---",
         f"# {title}",
         description,
         f"`tutorials/{path.name}` in the repository, and as a "
@@ -121,10 +128,17 @@ def on_config(config):
     return config
 
 
+def on_page_markdown(markdown, page, **kwargs):
+    """Called by MkDocs: the text of a page."""
+    return spelled_out(markdown)
+
+
 def on_files(files, config):
     """Called by MkDocs: adds the pages."""
     made = {name: path.read_text() for name, path in COPIES.items()}
     made["api/index.md"] = reference.index()
+    for name, description in DESCRIPTIONS.items():
+        made[name] = f"---\ndescription: {description}\n---\n\n{made[name]}"
     for name, path in tutorials().items():
         made[name] = page(path, config.repo_url)
         made[name.replace(".md", ".ipynb")] = notebook(path, config.repo_url)

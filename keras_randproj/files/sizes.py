@@ -13,6 +13,7 @@ from keras_randproj.files.hdf5 import Group
 from keras_randproj.files.hdf5 import walk
 from keras_randproj.files.printable import printable
 from keras_randproj.files.record import KEYS
+from keras_randproj.files.record import ROWS
 from keras_randproj.files.record import Record
 from keras_randproj.files.record import is_record
 from keras_randproj.files.source import open_shards
@@ -69,8 +70,9 @@ def records_of(files) -> list[Group]:
             which of them is loaded depends on the order of loading.
     """
     merged: dict[str, dict] = {}
-    for group in walk(files, KEYS):
-        parts = {k: v for k, v in group.arrays.items() if k in KEYS}
+    keys = {*KEYS, ROWS}
+    for group in walk(files, keys):
+        parts = {k: v for k, v in group.arrays.items() if k in keys}
         if not parts:
             continue
         there = merged.setdefault(group.path, {})

@@ -74,7 +74,8 @@ def get(identifier: Any, **options: Any) -> Family:
     Args:
         identifier: String, one of `names()`; a dict that `serialize`
             returned; or a `Family`.
-        **options: With a name, the family's options.
+        **options: With a name, the family's options, and `rows`, see
+            `Family.choose`.
 
     Returns:
         A `Family`.
@@ -93,13 +94,15 @@ def get(identifier: Any, **options: Any) -> Family:
         options = {**identifier, **options}
         identifier = options.pop("name")
     cls = _named(identifier)
+    rows = options.pop("rows", None)
     try:
-        return cls(**options)
+        family = cls(**options)
     except TypeError:
         raise ValueError(
             f"The family '{identifier}' has no such options. "
             f"Received: {options!r}"
         ) from None
+    return family if rows is None else family.choose(rows)
 
 
 def from_options(name: str, options: Mapping[str, Any]) -> Family:
@@ -147,6 +150,8 @@ def serialize(family: Family) -> str | dict[str, Any]:
     'gaussian'
     """
     options = family.options()
+    if family.rows is not None:
+        options = {**options, "rows": list(family.rows)}
     return {"name": family.name, **options} if options else family.name
 
 

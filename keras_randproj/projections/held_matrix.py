@@ -20,8 +20,6 @@ from keras_randproj.arguments import seed_integer
 from keras_randproj.files import records_behind
 from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.matrices import packing
-from keras_randproj.matrices.hadamard import chosen_positions
-from keras_randproj.matrices.hadamard import order_and_groups
 from keras_randproj.matrices.hadamard import row_of_h
 from keras_randproj.matrices.registry import FamilyLike
 from keras_randproj.projections.check_storage import check_storage
@@ -29,6 +27,9 @@ from keras_randproj.projections.seeded_initializer import SeededInitializer
 
 # What two machines' QR of the same matrix may differ by, at unit variance.
 QR_TOLERANCE = 1e-3
+
+# Weights that are numbers of outputs or bits, whatever the dtype policy.
+INTEGERS = ("positions", "key", "rows", "words")
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -58,6 +59,7 @@ class HeldMatrix:
     ) -> None:
         self.family: Any = matrices.get(family)
         self.units = positive_integer("units", units)
+        self._check_rows()
         self.seed = seed_integer(seed)
         self.storage = check_storage(self.family, storage)
         self.input_dim: Any = None
@@ -66,6 +68,14 @@ class HeldMatrix:
         self.operands: Any = None
         self.holders: weakref.WeakSet = weakref.WeakSet()
         self._claim: Any = None
+
+    def _check_rows(self):
+        rows = self.family.rows
+        if rows is not None and len(rows) != self.units:
+            raise ValueError(
+                "There must be as many `rows` as columns of the matrix. "
+                f"Received: {len(rows)} rows, {self.units} columns"
+            )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -110,19 +120,21 @@ class HeldMatrix:
         rows, cols = self.shape
         weights, add = {}, self._initializer
         if isinstance(self.family, matrices.Hadamard):
-            order, groups = order_and_groups(rows, cols)
+            order, groups = self.family.layout(self.shape)
             shapes: dict[str, Any] = {"signs": (groups, order)}
-            if cols % order:
+            if self.family.rows is not None or cols % order:
                 shapes["positions"] = (cols,)
         elif self.storage == "seed":
             shapes = {"key": (4,)}
+            if self.family.rows is not None:
+                shapes["rows"] = (cols,)
         elif self.storage == "packed":
             each = packing.WORD_BITS // packing.digit_bits(self.family.spec())
             shapes = {"words": (-(-rows // each), cols)}
         else:
             shapes = {"matrix": (rows, cols)}
         for name, shape in shapes.items():
-            dtype = "int32" if name in ("positions", "key", "words") else None
+            dtype = "int32" if name in INTEGERS else None
             weights[name] = add(name).add_weight(layer, name, shape, dtype)
         self.weights = weights
         straight = self._operand()
@@ -140,11 +152,20 @@ class HeldMatrix:
                 positions=weights.get("positions"),
                 crowded=self._crowds(self.seed),
                 seed=self.seed,
+                chosen=self.family.rows,
             )
         if "matrix" in weights:
             return kernels.StoredMatrix(rows, cols, matrix=weights["matrix"])
         spec = self.family.spec()
         if "key" in weights:
+            if "rows" in weights:
+                return kernels.ChosenTiles(
+                    rows,
+                    cols,
+                    spec=spec,
+                    key=weights["key"],
+                    chosen=weights["rows"],
+                )
             levels, size = kernels.law(spec)
             return kernels.SeededTiles(
                 rows,
@@ -173,8 +194,11 @@ class HeldMatrix:
         return np.ascontiguousarray(signs.T)
 
     def _positions(self, spans, dtype):
-        chosen: Any = chosen_positions(self.seed, self.shape)
+        chosen: Any = self.family.positions(self.seed, self.shape)
         return chosen[slice(*spans[0])]
+
+    def _rows(self, spans, dtype):
+        return np.array(self.family.rows[slice(*spans[0])], "int32")
 
     def _key(self, spans, dtype):
         """The seed as four 16-bit limbs, lowest first."""
@@ -193,8 +217,8 @@ class HeldMatrix:
 
     def _crowds(self, seed):
         """`kernels.crowded`; False where no outputs are chosen or many are."""
-        order, groups = order_and_groups(*self.shape)
-        chosen = chosen_positions(seed, self.shape)
+        order, groups = self.family.layout(self.shape)
+        chosen = self.family.positions(seed, self.shape)
         if chosen is None or groups > 1:
             return False
         return kernels.crowded(row_of_h(chosen, order), order)
@@ -299,9 +323,9 @@ class HeldMatrix:
         # Layers that nobody uses any more may still wait to be collected.
         gc.collect()
         count = sum(holder.built for holder in self.holders)
-        recipe = self.family.name, seed, self.family.options()
+        recipe = self.family, seed
         found = sum(
-            recipe == (record.family, record.seed, record.options)
+            recipe == (record.matrix_family(), record.seed)
             and sorted(record.shape) == sorted(self.shape)
             for record in records_behind(store)
         )

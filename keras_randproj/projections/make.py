@@ -41,7 +41,8 @@ def get(family: FamilyLike, units: int, **arguments: Any) -> Projection:
     family = matrices.get(family, **options)
     for cls in CLASSES:
         if type(family) is cls.family_class:
-            return cls(units, **family.options(), **arguments)
+            chosen = {"rows": family.rows}
+            return cls(units, **{**family.options(), **chosen, **arguments})
     return Projection(units, family=family, **arguments)
 
 

@@ -1,6 +1,7 @@
 """The layer that holds a fixed random matrix."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 from typing import Self
 
@@ -50,6 +51,10 @@ class Projection(WholeLayer):
         matrix: A `HeldMatrix` that other layers hold too, or its config;
             instead of seed, storage and family. `transposed()` and layers
             that share a projection set it.
+        rows: `None`, or `units` integers in increasing order: output k is
+            output `rows[k]` of a projection of the same seed with endlessly
+            many. Not for orthogonal ones, whose outputs depend on how many
+            there are.
 
     Input shape:
         `(batch, ..., input_dim)`.
@@ -79,6 +84,7 @@ class Projection(WholeLayer):
         family: FamilyLike | None = None,
         transposed: bool = False,
         matrix: HeldMatrix | Config | None = None,
+        rows: Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -90,6 +96,8 @@ class Projection(WholeLayer):
         if matrix is None:
             if family is None and self.family_class is not None:
                 family = self.family_class()
+            if rows is not None:
+                family = matrices.get(family).choose(rows)
             # The sizes of a transposed matrix are known when it is built.
             named: Any = family  # `None` is refused there.
             matrix = HeldMatrix(named, self.units, resolve_seed(seed), storage)
@@ -261,6 +269,7 @@ class Projection(WholeLayer):
             shape=self.held.shape,
             digest=self.digest(),
             options=self.family.options(),
+            rows=self.family.rows,
         )
 
     def save_own_variables(self, store: Any) -> None:
@@ -277,6 +286,7 @@ class Projection(WholeLayer):
             ("family", held.family.name),
             ("shape", held.shape),
             ("options", held.family.options()),
+            ("rows", held.family.rows),
         ):
             there = getattr(found, name)
             if there != here:
@@ -315,6 +325,8 @@ class Projection(WholeLayer):
             config.update(seed=self.seed, storage=self.storage)
             if self.family_class is None:
                 config["family"] = matrices.serialize(self.family)
+            elif self.family.rows is not None:
+                config["rows"] = list(self.family.rows)
         return {**super().get_config(), **config}
 
     @classmethod

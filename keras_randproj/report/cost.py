@@ -113,8 +113,10 @@ def multiplications(layer):
         rank = layer.residual_rank * (layer.projection.input_dim + layer.units)
         return rank + sum(_of_projection(p) for p in layer.projections)
     if isinstance(layer, EUGenDense):
-        factors = layer.features.factors
-        return math.prod(layer.kernel.shape) + sum(map(_of_factor, factors))
+        features = layer.features
+        neurons = multiplications(features.neurons) if features.neurons else 0
+        factors = sum(map(_of_factor, features.factors))
+        return math.prod(layer.kernel.shape) + neurons + factors
     if is_attention(layer) or isinstance(layer, PRPMultiHeadAttention):
         return sum(map(multiplications, attention_parts(layer)))
     return 0

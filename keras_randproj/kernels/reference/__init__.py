@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from keras_randproj.kernels.gain import split_gain
+from keras_randproj.kernels.operands import ChosenTiles
 from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.operands import StoredMatrix
+from keras_randproj.kernels.reference import chosen
 from keras_randproj.kernels.reference import hadamard
 from keras_randproj.kernels.reference import packed
 from keras_randproj.kernels.reference import seeded
@@ -16,6 +18,7 @@ PRODUCTS: dict[type, Callable] = {
     StoredMatrix: stored.multiply,
     SignedHadamard: hadamard.multiply,
     SeededTiles: seeded.multiply,
+    ChosenTiles: chosen.multiply,
     PackedMatrix: packed.multiply,
 }
 

@@ -1,6 +1,7 @@
 """The dense layer whose hidden part is random features."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 from typing import Self
 
@@ -71,6 +72,13 @@ class EUGenDense(DenseHolder):
         seed: Integer in `[0, 2**64)`, or `None` to draw one, which the
             config then keeps.
         lr_multiplier: Positive float, see `PRPDense`; for `modulation`.
+        rows: `None`, or `num_features` integers in increasing order: the
+            features that are kept of endlessly many, see `Projection`.
+        shift: `None`, or a positive float: the input is given one number
+            more, so that each projection is shifted by this times a random
+            number of unit variance.
+        num_neurons: Non-negative integer: so many features more, whose
+            directions are trained and stored: `Dense` of the same activation.
         kernel_initializer: Initializer of the head.
         bias_initializer: Initializer of bias.
         kernel_regularizer: Regularizer of the head.
@@ -123,6 +131,9 @@ class EUGenDense(DenseHolder):
         activity_regularizer: Identifier | None = None,
         kernel_constraint: Identifier | None = None,
         bias_constraint: Identifier | None = None,
+        rows: Sequence[int] | None = None,
+        shift: float | None = None,
+        num_neurons: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -163,6 +174,9 @@ class EUGenDense(DenseHolder):
             share_projections=share_projections,
             lr_multiplier=lr_multiplier,
             seed=seed,
+            rows=rows,
+            shift=shift,
+            num_neurons=num_neurons,
             dtype=self.dtype_policy,
             name="features",
         )
@@ -221,6 +235,7 @@ class EUGenDense(DenseHolder):
             )
         kernel, bias = kernel_and_bias(dense)
         fixed = {"norm_feature", "feature_activation", "use_bias", "units"}
+        fixed |= {"shift", "num_neurons"}
         if fixed & set(kwargs):
             raise ValueError(
                 f"`from_dense` sets {sorted(fixed)} itself. "
@@ -261,7 +276,7 @@ class EUGenDense(DenseHolder):
         return self.head.bias if self.built else None
 
     def build(self, input_shape: Shape) -> None:
-        width = self.features.order * self.features.num_features
+        width = self.features.width
         settings.check_elements((width, self.units), f"Layer '{self.name}'")
         self.features.build(input_shape)
         divided.by_rows(self, f"{self.head.name}/kernel")
