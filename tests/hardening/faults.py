@@ -222,6 +222,7 @@ def run(seed, count, only, log):
     for number, (path, node, new) in enumerate(draw(seed, count)):
         if only not in (None, number):
             continue
+        assert "keras_randproj" not in sys.modules
         text = path.read_text()
         yield {
             "number": number,
@@ -247,12 +248,13 @@ def main():
     for row in faults:
         rows.append(row)
         print(json.dumps(row), flush=True)
-        if options.json:
-            from experiments.results_file import where
-            from experiments.results_file import write
+    if options.json:
+        # It imports the package, which no fork may have.
+        from experiments.results_file import where
+        from experiments.results_file import write
 
-            what = "python -m tests.hardening.faults"
-            write(options.json, what, [where()], rows, seed=options.seed)
+        what = "python -m tests.hardening.faults"
+        write(options.json, what, [where()], rows, seed=options.seed)
     share = sum(row["noticed"] for row in rows) / len(rows)
     print(f"{len(rows)} faults, {share:.1%} noticed")
 
