@@ -50,6 +50,11 @@ def exporting():
     return torch.compiler.is_exporting() or torch.jit.is_tracing()
 
 
+def eager_torch():
+    """Whether torch computes, and does not write a program down."""
+    return keras.backend.backend() == "torch" and not exporting()
+
+
 def in_dynamo():
     """Whether torch traces bytecode: to compile, or for a strict export."""
     if keras.backend.backend() != "torch":

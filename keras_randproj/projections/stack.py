@@ -119,14 +119,15 @@ class ProjectionStack:
         """The seed of stage k: a lone stage has the layer's own."""
         return self.seed if self.depth == 1 else derive_seed(self.seed, k)
 
-    def multiply(self, inputs, alphas, scale=None, bias=None):
+    def multiply(self, inputs, alphas, scale, bias, multiplier):
         """`scale * (P^T (alpha * inputs)) / sqrt(input_dim) + bias`.
 
         Args:
             inputs: Tensor `(batch, ..., input_dim)`.
             alphas: Tensor `(input_dim,)` of each stage.
-            scale: Tensor `(units,)` of the last stage, or `None` for ones.
+            scale: Tensor `(units,)` of the last stage.
             bias: Tensor `(units,)` of the last stage, or `None` for zeros.
+            multiplier: Float, of each alpha and of the scale.
 
         Returns:
             Tensor `(batch, ..., units)`.
@@ -134,8 +135,13 @@ class ProjectionStack:
         for start, stop in self.runs:
             part = self.projections[start:stop]
             last = stop == self.depth
+            operands = [
+                p.held.operands[p.is_transposed].times(multiplier) for p in part
+            ]
+            if last:
+                operands[-1] = operands[-1].times(multiplier)
             inputs = kernels.modulate(
-                [p.held.operands[p.is_transposed] for p in part],
+                operands,
                 inputs,
                 alphas[start:stop],
                 scale if last else None,

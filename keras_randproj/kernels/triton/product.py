@@ -33,8 +33,8 @@ BLOCK = 64
 BLOCK_OF_SIGNS = 128
 # Programs for each processor.
 WAVES = 4
-# The fewest rows that a product of tensor cores takes.
-LEAST_ROWS = 16
+# The fewest rows with which tensor cores read P from shared memory.
+LEAST_ROWS = 64
 # bfloat16 parts of a float32.
 PARTS = 3
 # Blocks of inputs that a split adds up at least.
