@@ -55,6 +55,29 @@ def packed_words(
 
 
 @triton.jit
+def unfold(words, BITS: tl.constexpr):
+    """Words shifted so that each entry is lowest once, in new last axes.
+
+    What is joined stays in the thread that has it, which so makes the words
+    once: a broadcast would have many threads make the same ones.
+    """
+    SHIFT: tl.constexpr = 16
+    for halving in tl.static_range(5):
+        if SHIFT >> halving >= BITS:
+            words = tl.join(words, words >> (SHIFT >> halving))
+    return words
+
+
+@triton.jit
+def sign_bits(words):
+    """Words shifted so that each of their bits is bit 15 once."""
+    words = tl.join(words, words >> 16)
+    for halving in tl.static_range(4):
+        words = tl.join(words << (8 >> halving), words)
+    return words
+
+
+@triton.jit
 def decode(codes, table, BITS: tl.constexpr, LEVELS: tl.constexpr):
     """Entries from the lowest bits: digits, levels (> 0), or a table (-1).
 
@@ -73,13 +96,19 @@ def decode(codes, table, BITS: tl.constexpr, LEVELS: tl.constexpr):
 
 
 @triton.jit
-def entries(words, shift, table, BITS: tl.constexpr, LEVELS: tl.constexpr):
-    """What words hold from a bit on: bfloat16, or float32 from a table."""
+def signs(bits):
+    """bfloat16 from bit 15: the sign bit of 1.0, where it is set."""
+    bits = (bits & 0x8000) ^ 0x3F80
+    return bits.to(tl.uint16).to(tl.bfloat16, bitcast=True)
+
+
+@triton.jit
+def entries(words, table, BITS: tl.constexpr, LEVELS: tl.constexpr):
+    """What words hold, in new last axes: bfloat16, or float32 from a table."""
     if BITS == 1:
-        minus = (words & (tl.full([], 1, words.dtype) << shift)) != 0
-        return tl.where(minus, -1.0, 1.0).to(tl.bfloat16)
+        return signs(sign_bits(words))
     else:
-        return decode(words >> shift, table, BITS, LEVELS)
+        return decode(unfold(words, BITS), table, BITS, LEVELS)
 
 
 @triton.jit
@@ -101,19 +130,13 @@ def block_of(
     BLOCK_R: tl.constexpr,
     BLOCK_C: tl.constexpr,
 ):
-    """`(BLOCK_R, BLOCK_C)` entries from the row and the column given on.
-
-    Words are broadcast to the entries that they hold, which stay in the thread
-    that has the word: it is made once, and rows of a tile are stored whole.
-    """
+    """`(BLOCK_R, BLOCK_C)` entries from the row and the column given on."""
     DOWN: tl.constexpr = BLOCK_R // TILE_ROWS
     ACROSS: tl.constexpr = BLOCK_C // TILE_COLS
     if PACKED:
         words = packed_words(
             source, row, col, rows, cols, TILE_ROWS, DOWN, ACROSS
         )
-        words = tl.reshape(words, (DOWN, 1, ACROSS, 1))
-        EACH: tl.constexpr = TILE_ROWS
     else:
         w0, w1, w2, w3 = seeded_words(
             source,
@@ -125,11 +148,7 @@ def block_of(
         )
         # The last two axes of the joined words count them in binary.
         words = tl.join(tl.join(w0, w2), tl.join(w1, w3))
-        words = tl.permute(tl.reshape(words, (DOWN, ACROSS, 4)), (0, 2, 1))
-        words = tl.reshape(words, (DOWN * 4, 1, ACROSS, 1))
-        EACH: tl.constexpr = TILE_ROWS // 4
-    down = tl.arange(0, EACH)[None, :, None, None]
-    across = tl.arange(0, TILE_COLS)[None, None, None, :]
-    shift = (down * TILE_COLS + across) * BITS
-    found = entries(words, shift, table, BITS, LEVELS)
+    found = entries(words, table, BITS, LEVELS)
+    found = tl.reshape(found, (DOWN, ACROSS, TILE_ROWS, TILE_COLS))
+    found = tl.permute(found, (0, 2, 1, 3))
     return tl.reshape(found, (BLOCK_R, BLOCK_C))
