@@ -43,8 +43,6 @@ def start(folder, device, threads):
 
     torch.set_num_threads(threads)
     torch.backends.cuda.matmul.allow_tf32 = True
-    if device != "cpu":
-        torch.set_default_device(device)
     _worker["bases"] = Bases(folder, device)
     _worker["data"] = adapters_data.load_data(folder)
     _worker["device"] = device
@@ -52,10 +50,17 @@ def start(folder, device, threads):
 
 
 def run(task):
-    """One training: a row of results."""
+    """One training: a row of results, or what went wrong."""
+    try:
+        return _run(*task)
+    except Exception as error:
+        # One method's fault does not take the others' time on a machine.
+        return {"task": task[:4], "error": repr(error)[:500]}
+
+
+def _run(method, domain, seed, rate, settings):
     import torch
 
-    method, domain, seed, rate, settings = task
     begin = time.perf_counter()
     data = _worker["data"][domain]
     classifier = _classifier(domain, settings)
@@ -236,9 +241,11 @@ def main():
         tasks = [t for t in tasks if (*t[:3], t[3]) not in keys]
         rows = pool.imap_unordered(run, tasks) if pool else map(run, tasks)
         for row in rows:
+            print(json.dumps(row), flush=True)
+            if "error" in row:
+                continue
             done.append(row)
             keys.add(_key(row))
-            print(json.dumps(row), flush=True)
             _write(options.json, done, settings)
             if time.perf_counter() - begin > options.seconds:
                 print("time is up", flush=True)

@@ -1,5 +1,6 @@
 """Vectors and seeds around a trained model's own kernels."""
 
+from keras_randproj.adapters.adapter_bank import AdapterBank
 from keras_randproj.adapters.attach import attach
 from keras_randproj.adapters.detach import detach
 from keras_randproj.adapters.forms import FullRank
@@ -12,6 +13,7 @@ from keras_randproj.adapters.merge import merge
 from keras_randproj.adapters.save import save
 
 __all__ = [
+    "AdapterBank",
     "FullRank",
     "LowRank",
     "Modulation",

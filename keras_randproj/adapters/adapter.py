@@ -85,13 +85,8 @@ class Adapter(WholeLayer):
         )
 
     def _part(self, layer, form, suffix):
-        variables, fixed, holders = {}, {}, []
-        for name, shape in form.vectors(layer).items():
-            variables[name] = self.add_weight(
-                shape, initializer=form.initializer(name), name=name + suffix
-            )
-            # TensorFlow's checkpoints follow attributes.
-            setattr(self, name + suffix, variables[name])
+        fixed, holders = {}, []
+        variables = self._learned(layer, form, suffix)
         for name, (part, size) in form.projections(layer).items():
             setattr(self, f"projection_{name}{suffix}", part)
             part.build((None, size))
@@ -104,6 +99,17 @@ class Adapter(WholeLayer):
             fixed |= self._spread(form.places(layer))
             holders.append(self.shared)
         return Part(form, variables, fixed, holders)
+
+    def _learned(self, layer, form, suffix):
+        """The variables of what a form learns for a layer, by name."""
+        variables = {}
+        for name, shape in form.vectors(layer).items():
+            variables[name] = self.add_weight(
+                shape, initializer=form.initializer(name), name=name + suffix
+            )
+            # TensorFlow's checkpoints follow attributes.
+            setattr(self, name + suffix, variables[name])
+        return variables
 
     def _spread(self, places):
         """Where entries of the shared vector go, and their factors."""
@@ -128,7 +134,7 @@ class Adapter(WholeLayer):
             inputs: Its input.
             **arguments: Further arguments of `base`.
         """
-        found = [part.values() for part in self.parts]
+        found = self.values(layer)
         x = inputs
         for part, values in zip(self.parts, found, strict=True):
             x = part.form.before(layer, x, values)
@@ -137,6 +143,10 @@ class Adapter(WholeLayer):
             y = part.form.after(layer, y, inputs, values)
         activation = layer.outer_activation
         return y if activation is None else activation(y)
+
+    def values(self, layer):
+        """By form: tensors of what was learned, and what a seed gives."""
+        return [part.values() for part in self.parts]
 
     def _own(self):
         """By name: variables of this layer, and what multiplies them."""

@@ -68,24 +68,49 @@ def attach_to(model, pairs):
         ValueError: If the model has adapters, or a layer cannot have a form.
     """
     refuse_adapted(model)
+    surround_all(model, adapters_for(pairs))
+    remember(model)
+
+
+def surround_all(model, pairs):
+    """Puts adapters around layers of a model and freezes the rest.
+
+    Args:
+        model: A built model.
+        pairs: List of pairs of a layer and an adapter, not built.
+
+    Raises:
+        ValueError: If one cannot be; the model is as it was then.
+    """
     flags = frozen.Flags(model)
     done = []
     try:
-        for layer, adapter in _adapters(pairs):
+        for layer, adapter in pairs:
             surround(layer, adapter)
             done.append(layer)
     except ValueError:
         for layer in done:
             remove(layer)
         raise
-    remember(model)
     frozen.freeze(model, done)
     model._before_adapters = flags
     renew(model)
 
 
-def _adapters(pairs):
-    """An adapter for each layer; those that share a vector hold it."""
+def adapters_for(pairs, make=Adapter, slots=None):
+    """An adapter for each layer; those that share a vector hold it.
+
+    Args:
+        pairs: List of pairs of a layer and a list of forms.
+        make: Function of forms, shared vector and offset.
+        slots: See `SharedVector`.
+
+    Returns:
+        List of pairs of a layer and an adapter, not built.
+
+    Raises:
+        ValueError: If a layer cannot have a form.
+    """
     sizes = [check(layer, forms) for layer, forms in pairs]
     totals: dict = {}
     places = []
@@ -96,11 +121,11 @@ def _adapters(pairs):
         if shared is not None:
             totals[shared] = offset + shared.places(size)
     vectors = {
-        form: SharedVector(form.size, total, form.spread_seed())
+        form: SharedVector(form.size, total, form.spread_seed(), slots)
         for form, total in totals.items()
     }
     return [
-        (layer, Adapter(forms, vectors.get(shared), offset))
+        (layer, make(forms, vectors.get(shared), offset))
         for (layer, forms), (shared, offset) in zip(pairs, places, strict=True)
     ]
 

@@ -27,9 +27,10 @@ class SharedVector(WholeLayer):
         size: Positive integer, numbers that are learned.
         total: Positive integer, numbers that they are spread over.
         seed: Integer in `[0, 2**64)`, of the `count_sketch` that does it.
+        slots: `None`, or how many vectors a bank of adapters has, in rows.
     """
 
-    def __init__(self, size, total, seed, **kwargs):
+    def __init__(self, size, total, seed, slots=None, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.size = positive_integer("size", size)
         self.total = positive_integer("total", total)
@@ -39,12 +40,16 @@ class SharedVector(WholeLayer):
                 "`SeededUpdate` must learn no more numbers than the factors "
                 f"of its layers have, {total}. Received: size={size}"
             )
+        self.slots = slots
         self.vector = None
 
     def build(self, input_shape=None):
         shape = (self.total, self.size)
         settings.check_elements((self.total, 1), self.described)
-        self.vector = self.add_weight((self.size,), "zeros", name="vector")
+        rows = () if self.slots is None else (self.slots,)
+        self.vector = self.add_weight(
+            (*rows, self.size), "zeros", name="vector", trainable=not rows
+        )
         self.counted = counts(self.seed, shape)
 
     def gains(self, start, stop):

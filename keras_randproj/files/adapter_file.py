@@ -91,7 +91,7 @@ class AdapterFile:
             "format": FORMAT,
             "version": VERSION,
             "recipe": recipe,
-            "checksum": _checksum(recipe, arrays),
+            "checksum": checksum(recipe, arrays),
         }
         data = save_arrays(arrays, metadata)
         _replace(Path(path), data)
@@ -124,7 +124,7 @@ class AdapterFile:
                 "The metadata of the file are not those of an adapter. "
                 f"Received: {printable(str(sorted(metadata)))}"
             )
-        if metadata["checksum"] != _checksum(recipe, arrays):
+        if metadata["checksum"] != checksum(recipe, arrays):
             raise ValueError(
                 "The file was damaged or edited: its checksum is that of "
                 "other contents. Load an intact copy."
@@ -199,7 +199,7 @@ class AdapterFile:
         return {k: np.ascontiguousarray(v) for k, v in arrays.items()}
 
 
-def _checksum(recipe, arrays):
+def checksum(recipe, arrays):
     """BLAKE2b-128 of all that a file says."""
     hasher = hashlib.blake2b(recipe.encode(), digest_size=16)
     for name, array in sorted(arrays.items()):
