@@ -11,6 +11,10 @@ PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check \
 	-c constraints.txt
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# A framework that is compiled anew takes a process fifteen seconds; what has
+# been compiled is kept with the packages, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
 .PHONY: help demo test test-distributed test-exports test-hardening test-gpu lint benchmarks \
 	docs docs-serve package tutorials-fast clean
@@ -92,6 +96,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/user_program.py
 	$(BIN)/lint-imports --no-cache
 
 benchmarks: $(VENV)/.test

@@ -77,6 +77,7 @@ def cases():
                 call = partial(hadamard_call, order, batch, dtype, kind)
                 yield name, setting, call
 
+
 def programs(only):
     """The cases that are compiled apart; waves and batches are not."""
     found = {}

@@ -105,6 +105,7 @@ def pretrained(length=None):
 
     model = encoder(length)
     found = load_file(folder() / "model.safetensors")
+    found = {name: value.astype("float32") for name, value in found.items()}
 
     def pair(name):
         return [found[f"{name}.weight"], found[f"{name}.bias"]]

@@ -74,11 +74,10 @@ def _report(options):
     import keras
 
     from keras_randproj.report.summary import summary
-    from keras_randproj.report.summary import text
 
     try:
         model = keras.saving.load_model(options.file, compile=False)
-        table = text(summary(model))
+        table = str(summary(model))
     except Exception as error:  # Keras raises many kinds for damaged files.
         raise ValueError(f"The model cannot be loaded: {error}") from error
     print(table)

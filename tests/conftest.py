@@ -29,6 +29,8 @@ import keras
 import numpy as np
 import pytest
 
+HERE = Path(__file__).parent
+
 
 def on_cuda():
     """Whether torch is the backend, and finds a GPU."""
@@ -46,8 +48,16 @@ if on_cuda():
     torch.set_default_device("cuda")
 
 
-def pytest_collection_modifyitems(items):
-    """On a GPU what is about kernels for CPUs is skipped."""
+def pytest_collection_modifyitems(config, items):
+    """Each test where it can tell something.
+
+    What is the same on every backend runs on PyTorch alone. On a GPU what is
+    about kernels for CPUs is skipped.
+    """
+    if keras.backend.backend() != "torch":
+        elsewhere = [i for i in items if i.get_closest_marker("one_backend")]
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if item not in elsewhere]
     if on_cuda():
         for item in items:
             if "torch_cpu" in item.nodeid:
@@ -58,6 +68,19 @@ def pytest_collection_modifyitems(items):
 def _seeds():
     """Tests draw the same numbers each time."""
     keras.utils.set_random_seed(1234)
+
+
+@pytest.fixture(scope="session")
+def other_backend():
+    """The functions of `other_backend`, as another backend computes them."""
+    from hardening.backend_process import BackendProcess
+    from other_backend import OTHER
+
+    paths = filter(None, [str(HERE), os.environ.get("PYTHONPATH")])
+    environment = {"PYTHONPATH": os.pathsep.join(paths)}
+    process = BackendProcess(OTHER, "other_backend", environment)
+    yield process.ask
+    process.close()
 
 
 @pytest.fixture

@@ -97,12 +97,37 @@ def quantiles():
 
 def matrix(family, seed, shape, **options):
     """The layer's matrix, `1 / sqrt(input_dim)` in it, float64."""
-    natural = {"hadamard": _hadamard, "orthogonal": _orthogonal}.get(family)
+    natural = {
+        "count_sketch": _count_sketch,
+        "hadamard": _hadamard,
+        "orthogonal": _orthogonal,
+    }.get(family)
     if natural is None:
         p = block(family, seed, (0, shape[0]), (0, shape[1]), **options)
     else:
         p = natural(seed, shape)
     return p / shape[0] ** 0.5
+
+
+def count_sketch_row(seed, cols, i):
+    """The column of the only entry of row i, and its sign."""
+    b, t = divmod(i, cols)
+    mine = _count_sketch_word(seed, t, b), t
+    others = ((_count_sketch_word(seed, u, b), u) for u in range(cols))
+    bit = philox((t // 16, b // 8, 1, 6), seed) >> (t % 16 * 8 + b % 8) & 1
+    return sum(other < mine for other in others), 1 - 2 * bit
+
+
+def _count_sketch_word(seed, t, b):
+    return words((t // 4, b, 0, 6), seed)[t % 4]
+
+
+def _count_sketch(seed, shape):
+    p = np.zeros(shape)
+    for i in range(shape[0]):
+        column, sign = count_sketch_row(seed, shape[1], i)
+        p[i, column] = sign * shape[1] ** 0.5
+    return p
 
 
 def _orthogonal(seed, shape):
@@ -161,6 +186,11 @@ def _hadamard(seed, shape):
 def digest(family, seed, shape, **options):
     """BLAKE2b-128 of the integers, 32 hexadecimal characters."""
     rows, cols = shape
+    if family == "count_sketch":
+        found = (count_sketch_row(seed, cols, i) for i in range(rows))
+        return _blake(
+            np.array([(c + 1) * s for c, s in found], "<i8").tobytes()
+        )
     if family == "orthogonal":
         family = "gaussian"
     if family == "hadamard":

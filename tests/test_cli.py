@@ -135,7 +135,10 @@ def test_demo_writes_table_plot_and_files(tmp_path, capsys):
         assert row["file_bytes"] > 0
     png = (out / "accuracy_vs_parameters.png").read_bytes()
     assert png.startswith(b"\x89PNG")
-    assert "exact reload" in printed
+    table = (out / "results.txt").read_text()
+    assert table in printed
+    assert "exact reload" in table
+    assert "of Dense's accuracy" in table
 
 
 def test_demo_says_what_works_without_data(tmp_path, monkeypatch, capsys):

@@ -1,52 +1,21 @@
 """A file written on another backend, in another process, read here."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import oracle
 import pytest
 
-BACKENDS = ("tensorflow", "jax", "torch")
-HERE = keras.backend.backend()
 SIZE = 4096
 LIMIT = 70_000
 # A QR of order 4096 takes minutes on two cores.
 SIZES = dict.fromkeys(oracle.FAMILIES, SIZE) | {"orthogonal": 256}
 
-WRITER = """
-import sys
-import keras, numpy as np
-import keras_randproj
-families, folder = sys.argv[1].split(","), sys.argv[2]
-for item in families:
-    family, size = item.split(":")
-    size = int(size)
-    layer = keras_randproj.PRPDense(size, projection=family, seed=2**40 + 1)
-    model = keras.Sequential([keras.Input((size,)), layer])
-    rng = np.random.default_rng(1)
-    for weight in model.trainable_weights:
-        weight.assign(rng.normal(size=weight.shape))
-    model.save(f"{folder}/{family}.keras")
-    x = rng.normal(size=(2, size)).astype("float32")
-    last = layer.projection.materialize()[-3:]
-    np.savez(f"{folder}/{family}.npz", x=x, y=model.predict(x, verbose=0),
-        p=last, digest=layer.projection.digest())
-"""
 
-
-@pytest.fixture(scope="module", params=[b for b in BACKENDS if b != HERE])
-def folder(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, other_backend):
     """Files of every family, written by the other backend."""
-    path = tmp_path_factory.mktemp(request.param)
-    items = ",".join(f"{family}:{size}" for family, size in SIZES.items())
-    subprocess.run(
-        [sys.executable, "-c", WRITER, items, str(path)],
-        env={**os.environ, "KERAS_BACKEND": request.param},
-        check=True,
-    )
+    path = tmp_path_factory.mktemp("written")
+    other_backend("write", str(path), SIZES)
     return path
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -28,11 +29,14 @@ def blocks(page):
 )
 def test_examples_run_as_printed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # Pages set it where it is not set.
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
     namespace: dict = {"__name__": "page"}
     for block in blocks(page):
         exec(compile(block, str(page), "exec"), namespace)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_relative_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
@@ -41,6 +45,7 @@ def test_relative_links_lead_somewhere(page):
             assert path in MADE or path.exists(), link
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("script", TUTORIALS, ids=lambda path: path.stem)
 def test_tutorials_choose_a_backend_and_show_what_is_there(script):
     text = script.read_text()
@@ -50,17 +55,20 @@ def test_tutorials_choose_a_backend_and_show_what_is_there(script):
     assert 'os.environ.setdefault("KERAS_BACKEND"' in text
 
 
+@pytest.mark.one_backend
 def test_the_site_names_every_page():
     nav = set(re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text()))
     there = {*(ROOT / "docs").rglob("*.md"), *MADE}
     assert nav == {str(p.relative_to(ROOT / "docs")) for p in there}
 
 
+@pytest.mark.one_backend
 def test_pages_show_the_committed_results():
     command = [sys.executable, str(ROOT / "tools/results.py"), "--check"]
     subprocess.run(command, check=True)
 
 
+@pytest.mark.one_backend
 def test_each_promise_of_security_names_a_test_that_there_is():
     text = (ROOT / "SECURITY.md").read_text()
     promises = re.findall(r"^\|.*\| (.*) \|$", text, re.M)[2:]

@@ -17,14 +17,24 @@ state = lambda: [keras.config.floatx(), keras.config.image_data_format(),
 before, modules = state(), set(sys.modules)
 import random, numpy
 draws = random.getstate(), numpy.random.get_state()[1].tolist()
-import keras_randproj
+import keras_randproj as kr
 same = draws == (random.getstate(), numpy.random.get_state()[1].tolist())
 new = sorted(m for m in set(sys.modules) - modules)
-print(json.dumps([before == state(), same, new]))
+same_settings = before == state()
+
+x = keras.ops.ones((2, 8))
+kr.PRPDense(4, depth=2, residual_rank=1)(x)
+kr.PRPDense(4, projection="hadamard", storage="seed")(x)
+kr.EUGenDense(4, num_features=3, modulation=True)(x)
+y = keras.ops.ones((2, 3, 8))
+kr.PRPMultiHeadAttention(2, 4, projection="hadamard")(y, y)
+print(json.dumps([same_settings, same, new, "tensorflow" in sys.modules]))
 """
 
 
-def test_importing_loads_no_framework_and_sets_nothing():
+@pytest.fixture(scope="module")
+def seen():
+    """What a new process saw: a process takes seconds."""
     run = subprocess.run(
         [sys.executable, "-c", PROBE],
         env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
@@ -32,7 +42,11 @@ def test_importing_loads_no_framework_and_sets_nothing():
         text=True,
         check=True,
     )
-    same_settings, same_draws, new = json.loads(run.stdout)
+    return json.loads(run.stdout)
+
+
+def test_importing_loads_no_framework_and_sets_nothing(seen):
+    same_settings, same_draws, new, _ = seen
     assert same_settings
     assert same_draws
     names = {name.partition(".")[0] for name in new}
@@ -50,25 +64,9 @@ def test_public_names():
     assert keras_randproj.__version__
 
 
-LAYERS = """
-import sys
-import keras, keras_randproj as kr
-x = keras.ops.ones((2, 8))
-kr.PRPDense(4, depth=2, residual_rank=1)(x)
-kr.PRPDense(4, projection="hadamard", storage="seed")(x)
-kr.EUGenDense(4, num_features=3, modulation=True)(x)
-y = keras.ops.ones((2, 3, 8))
-kr.PRPMultiHeadAttention(2, 4, projection="hadamard")(y, y)
-print("tensorflow" in sys.modules)
-"""
-
-
 @pytest.mark.skipif(
     keras.backend.backend() == "tensorflow", reason="it is imported there"
 )
-def test_building_layers_leaves_tensorflow_alone():
+def test_building_layers_leaves_tensorflow_alone(seen):
     """Keras imports it to make configs, which takes seconds and 0.4 GiB."""
-    run = subprocess.run(
-        [sys.executable, "-c", LAYERS], capture_output=True, text=True
-    )
-    assert run.stdout.strip() == "False", run.stderr
+    assert seen[-1] is False

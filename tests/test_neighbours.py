@@ -1,8 +1,5 @@
 """Keras's own tools on models in which our layers stand beside others."""
 
-import os
-import subprocess
-import sys
 import warnings
 
 import h5py
@@ -10,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from readers import READER
 
 from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
@@ -197,28 +193,13 @@ def test_a_quantized_block_is_saved_and_loaded(tmp_path):
             assert any(value is w.value for w in part.weights), path
 
 
-LOADER = """
-import sys, keras, numpy as np, keras_randproj
-model = keras.models.load_model(sys.argv[1])
-np.save(sys.argv[3], model.predict(np.load(sys.argv[2]), verbose=0))
-"""
-
-
-def test_another_backend_reads_a_quantized_model(tmp_path):
+def test_another_backend_reads_a_quantized_model(tmp_path, other_backend):
     model = model_of(projection="gaussian")
     quantized(model, config=WEIGHT_ONLY)
     expected = model.predict(X, verbose=0)
     model.save(tmp_path / "m.keras")
-    np.save(tmp_path / "x.npy", X)
-    files = [str(tmp_path / name) for name in ("m.keras", "x.npy", "y.npy")]
-    subprocess.run(
-        [sys.executable, "-c", LOADER, *files],
-        env={**os.environ, "KERAS_BACKEND": READER},
-        check=True,
-    )
-    np.testing.assert_allclose(
-        np.load(files[2]), expected, rtol=1e-4, atol=1e-4
-    )
+    found = other_backend("predict", str(tmp_path / "m.keras"), X.tolist())
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_file_that_adapts_what_is_not_there_is_refused():

@@ -36,6 +36,8 @@ def run(code, *arguments, **environment):
     )
 
 
+# Each is a process that imports a framework, which takes seconds.
+@pytest.mark.one_backend
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_file_loads_in_either_order(order, tmp_path):
     path = tmp_path / "m.keras"
@@ -44,6 +46,7 @@ def test_a_file_loads_in_either_order(order, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.one_backend
 def test_parts_that_need_no_keras_import_none():
     code = (
         "import sys\n"
@@ -79,6 +82,7 @@ importlib.util.find_spec = lambda name: (
 """
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     ("hidden", "said"),
     [
@@ -94,6 +98,7 @@ def test_a_missing_backend_is_named_with_those_that_are_there(hidden, said):
     assert said in last
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("command", ["verify", "report"])
 def test_the_command_takes_a_backend_that_is_there(command, tmp_path):
     """With no variable set, and Keras's own file naming what is missing."""

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
+from workers import Samples
+from workers import block
+from workers import projected
 
 import keras_randproj
-from keras_randproj import matrices
-from keras_randproj import projections
-from keras_randproj.matrices import tiles
 
 BACKEND = keras.backend.backend()
 
@@ -56,12 +56,6 @@ def test_two_threads_build_and_load_models_at_once(tmp_path, rng):
     assert expected[0][0] != expected[1][0]
 
 
-def block(seed):
-    """Entries enough for several strips, which threads share."""
-    spec = matrices.Gaussian().spec()
-    return tiles.block(spec, seed, (0, 3000), (0, 1000)).tobytes()
-
-
 def test_entries_do_not_depend_on_the_number_of_threads(monkeypatch):
     found = set()
     for threads in (1, 2, 3):
@@ -87,10 +81,6 @@ class Rows(keras.utils.PyDataset):
     def __getitem__(self, index):
         x = np.eye(16, dtype="float32")[4 * index : 4 * index + 4]
         return x, projected(x)
-
-
-def projected(x):
-    return x @ projections.entries("gaussian", 7, (0, 16), (0, 8))
 
 
 def test_a_model_is_fitted_by_a_forked_dataset():
@@ -124,16 +114,3 @@ def test_workers_of_a_torch_loader(method):
     model.fit(loader, verbose=0)
     y = np.concatenate([y.numpy() for _, y in loader])
     np.testing.assert_array_equal(y, projected(np.eye(16, dtype="float32")))
-
-
-class Samples:
-    """The same as single samples, for torch."""
-
-    def __len__(self):
-        return 16
-
-    def __getitem__(self, index):
-        if index >= len(self):
-            raise IndexError(index)
-        x = np.eye(16, dtype="float32")[index]
-        return x, projected(x)

@@ -24,6 +24,9 @@ def cases():
     for density in (1 / 256, 0.1, 0.5, 1.0):
         yield "sparse_ternary", 7, (33, 21), {"density": density}
     yield LARGE
+    for seed in oracle.SEEDS:
+        for shape in SHAPES:
+            yield "count_sketch", seed, shape, {}
 
 
 def main():

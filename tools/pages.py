@@ -17,6 +17,8 @@ import reference
 import results
 from cogapp import Cog
 from mkdocs.structure.files import File
+from spelled_out import spelled_out
+from tutorial_outputs import outputs
 
 from keras_randproj._install import PUBLISHED
 
@@ -26,6 +28,11 @@ GITHUB = "https://github.com/"
 COPIES = {
     "contract.md": ROOT / "keras_randproj/matrices/CONTRACT.md",
     "changes.md": ROOT / "CHANGELOG.md",
+}
+DESCRIPTIONS = {
+    "api/index.md": "Every public class and function of keras_randproj.",
+    "changes.md": "What changed for users of keras_randproj, by version.",
+    "contract.md": "How each entry of each random matrix follows from a seed.",
 }
 
 
@@ -39,7 +46,9 @@ def page(path, repository=None):
     """The Markdown of a tutorial."""
     notebook = jupytext.read(path)
     title, description = _header(path)
+    printed = outputs(path)
     parts = [
+        f"---\ndescription: {description}\n---",
         f"# {title}",
         description,
         f"`tutorials/{path.name}` in the repository, and as a "
@@ -53,6 +62,8 @@ def page(path, repository=None):
             parts.append(cell.source)
         else:
             parts.append(f"```python\n{cell.source}\n```")
+            if printed.get(cell.source):
+                parts.append(f"```text\n{printed[cell.source]}\n```")
     return "\n\n".join(parts) + "\n"
 
 
@@ -121,10 +132,17 @@ def on_config(config):
     return config
 
 
+def on_page_markdown(markdown, page, **kwargs):
+    """Called by MkDocs: the text of a page."""
+    return spelled_out(markdown)
+
+
 def on_files(files, config):
     """Called by MkDocs: adds the pages."""
     made = {name: path.read_text() for name, path in COPIES.items()}
     made["api/index.md"] = reference.index()
+    for name, description in DESCRIPTIONS.items():
+        made[name] = f"---\ndescription: {description}\n---\n\n{made[name]}"
     for name, path in tutorials().items():
         made[name] = page(path, config.repo_url)
         made[name.replace(".md", ".ipynb")] = notebook(path, config.repo_url)

@@ -68,9 +68,35 @@ def install(*extras):
     print("", "```sh", *lines, "```", "", sep="\n")
 
 
+# What results files call a case, and what a stranger can read.
+LABELS = [
+    (r"\b3 x vector\b", "three layers that multiply by a vector"),
+    (r"\b1 x (\w+)", r"one \1 layer"),
+    (r"\b3 x (\w+)", r"three \1 layers"),
+    (r"^inference ahead of time", "inference, compiled ahead of time"),
+    (r"^ahead of time", "compiled ahead of time"),
+    (r"predict_on_batch", "`predict_on_batch`"),
+    (r", beside a copy beyond the cache", " against copying data from memory"),
+    (r", beside a copy", " against copying its data"),
+    (r", beside an empty model", " against an empty model"),
+    (r"\bmemory copy\b", "a copy of the data"),
+    (r"\bP itself\b", "the bytes of the matrix"),
+    # Their ranks, dropout and epochs were.
+    (r"(ranks 1[26] and [68], dense head)", r"\1 (chosen on test images)"),
+]
+
+
+def readable(label):
+    """The name of a case in words."""
+    for pattern, words in LABELS:
+        label = re.sub(pattern, words, label)
+    return label
+
+
 def table(frame, columns, missing="-"):
     """Prints a table: `columns` has a template of a cell for each title."""
     texts = [cells(frame, template, missing) for template in columns.values()]
+    texts[0] = texts[0].map(readable)
     marks = ["---"] + ["---:"] * (len(columns) - 1)
     lines = [columns, marks, *zip(*texts, strict=True)]
     print("", *(f"| {' | '.join(line)} |" for line in lines), "", sep="\n")

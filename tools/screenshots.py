@@ -2,9 +2,10 @@
 
     pip install playwright
     mkdocs build --strict
-    CHROMIUM=/usr/bin/chromium python tools/screenshots.py OUT
+    CHROMIUM=/usr/bin/chromium python tools/screenshots.py OUT [PAGE ...]
 
-Pictures of the pages go to OUT, on a desktop, a phone and in the dark. It
+Pictures of the pages go to OUT: whole on a desktop of 1,440 pixels, a phone of
+390 and in the dark, and of the desktop also what is seen first. It
 fails where a page of the site has an error in the console or a missing image,
 or is wider than the phone; dead links fail `mkdocs build --strict`. Requests
 to other hosts do not fail: the site has none of its own, and may be looked at
@@ -23,9 +24,9 @@ from playwright.sync_api import sync_playwright
 
 SITE = Path(__file__).resolve().parent.parent / "site"
 LOOKS = {  # Width, height, colour scheme.
-    "desktop": (1280, 900, "light"),
+    "desktop": (1440, 900, "light"),
     "phone": (390, 844, "light"),
-    "dark": (1280, 900, "dark"),
+    "dark": (1440, 900, "dark"),
 }
 PATIENCE = 120_000  # Milliseconds for one page, on a busy machine.
 BROKEN = "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
@@ -78,6 +79,8 @@ class Visit:
             self._request(image, "an image that does not show")
         if self.page.evaluate(TOO_WIDE):
             self._fault("wider than the window")
+        first = picture.with_stem(f"{picture.stem}-first")
+        self.page.screenshot(path=first)
         self.page.screenshot(path=picture, full_page=True)
 
     def _console(self, message):
@@ -93,9 +96,9 @@ class Visit:
         self.faults.append(f"{self.name or '/'}: {text}")
 
 
-def main(out):
+def main(out, names):
     root = serve()
-    names = pages()
+    names = names or pages()
     faults = []
     with sync_playwright() as playwright:
         chromium = os.environ.get("CHROMIUM")
@@ -116,4 +119,4 @@ def main(out):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -7,9 +7,7 @@ import keras
 
 from keras_randproj import _keras
 from keras_randproj.adapters import frozen
-from keras_randproj.adapters import recipe
 from keras_randproj.adapters.adapted_layer import AdaptedLayer
-from keras_randproj.adapters.adapter import Adapter
 from keras_randproj.adapters.surround import surround
 from keras_randproj.transfer.rebuild import is_graph
 
@@ -41,7 +39,7 @@ class AdaptedOwner:
             {
                 "place": place,
                 "name": layer.name,  # type: ignore[attr-defined]
-                "forms": [recipe.serialize(f) for f in layer.adapter.forms],
+                "adapter": keras.saving.serialize_keras_object(layer.adapter),
             }
             for place, layer in enumerate(_places(self))
             if isinstance(layer, AdaptedLayer)
@@ -101,7 +99,8 @@ def _adapt(owner, adapters):
                 f"'{owner.name}' has the layer '{layer.name}' where its "
                 f"adapter was for '{found['name']}'."
             )
-        surround(layer, Adapter(found["forms"]))
+        adapter = keras.saving.deserialize_keras_object(found["adapter"])
+        surround(layer, adapter)
         layers.append(layer)
     frozen.freeze(owner, layers)
     _keras.list_parameters_again(_keras.layers_in(owner))

@@ -10,9 +10,11 @@ from keras import ops
 
 from keras_randproj.adapters import recipe
 from keras_randproj.adapters.forms import Form
+from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import positive_number
 from keras_randproj.files.read_arrays import read_arrays
 from keras_randproj.files.whole_layer import WholeLayer
+from keras_randproj.projections.seeded_initializer import SeededInitializer
 
 
 @dataclass(frozen=True)
@@ -22,20 +24,23 @@ class Part:
     Args:
         form: A `Form`.
         variables: What was learned, by name.
-        projections: `Projection` layers, by name.
+        fixed: What a seed gives: `Projection` layers and weights, by name.
+        holders: List of the layers that hold what a seed gives, each with a
+            `record()`.
     """
 
     form: Form
     variables: dict[str, Any]
-    projections: dict[str, Any]
+    fixed: dict[str, Any]
+    holders: list[Any]
 
     def values(self):
-        """Tensors of what was learned, and projections, by name."""
+        """Tensors of what was learned, and what a seed gives, by name."""
         learned = {
             name: ops.convert_to_tensor(variable) * self.form.multiplier(name)
             for name, variable in self.variables.items()
         }
-        return learned | self.projections
+        return learned | self.fixed
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -46,12 +51,20 @@ class Adapter(WholeLayer):
 
     Args:
         forms: List of forms, or of their configs.
+        shared: The `SharedVector` of a `SeededUpdate` among them, or its
+            config.
+        offset: Integer, where this layer's part begins of what the vector is
+            spread over.
     """
 
-    def __init__(self, forms, **kwargs):
+    def __init__(self, forms, shared=None, offset=0, **kwargs):
         super().__init__(**{"name": "adapter", "dtype": "float32", **kwargs})
         given = [recipe.form(form) for form in forms]
         self.forms = sorted(given, key=lambda form: form.order)
+        if isinstance(shared, dict):
+            shared = keras.saving.deserialize_keras_object(shared)
+        self.shared = shared
+        self.offset = non_negative_integer("offset", offset)
         self.parts: tuple[Part, ...] = ()
 
     def build_for(self, layer):
@@ -72,18 +85,45 @@ class Adapter(WholeLayer):
         )
 
     def _part(self, layer, form, suffix):
-        variables, projections = {}, {}
+        fixed, holders = {}, []
+        variables = self._learned(layer, form, suffix)
+        for name, (part, size) in form.projections(layer).items():
+            setattr(self, f"projection_{name}{suffix}", part)
+            part.build((None, size))
+            fixed[name] = part
+            holders.append(part)
+        if form.shared_size():
+            if not self.shared.built:
+                self.shared.build()
+            variables["vector"] = self.shared.vector
+            fixed |= self._spread(form.places(layer))
+            holders.append(self.shared)
+        return Part(form, variables, fixed, holders)
+
+    def _learned(self, layer, form, suffix):
+        """The variables of what a form learns for a layer, by name."""
+        variables = {}
         for name, shape in form.vectors(layer).items():
             variables[name] = self.add_weight(
                 shape, initializer=form.initializer(name), name=name + suffix
             )
             # TensorFlow's checkpoints follow attributes.
             setattr(self, name + suffix, variables[name])
-        for name, (part, size) in form.projections(layer).items():
-            setattr(self, f"projection_{name}{suffix}", part)
-            part.build((None, size))
-            projections[name] = part
-        return Part(form, variables, projections)
+        return variables
+
+    def _spread(self, places):
+        """Where entries of the shared vector go, and their factors."""
+        found = self.shared.gains(self.offset, self.offset + places)
+        for name, values in zip(("index", "gain"), found, strict=True):
+
+            def block(spans, dtype, values=values):
+                return values[slice(*spans[0])]
+
+            weight = SeededInitializer(block).add_weight(
+                self, name, values.shape, values.dtype.name
+            )
+            setattr(self, name, weight)
+        return {"index": self.index, "gain": self.gain}
 
     def apply(self, layer, base, inputs, **arguments):
         """The output of an adapted layer.
@@ -94,7 +134,7 @@ class Adapter(WholeLayer):
             inputs: Its input.
             **arguments: Further arguments of `base`.
         """
-        found = [part.values() for part in self.parts]
+        found = self.values(layer)
         x = inputs
         for part, values in zip(self.parts, found, strict=True):
             x = part.form.before(layer, x, values)
@@ -104,19 +144,22 @@ class Adapter(WholeLayer):
         activation = layer.outer_activation
         return y if activation is None else activation(y)
 
-    def multipliers(self):
-        """By name of a variable: what its stored numbers are multiplied by."""
+    def values(self, layer):
+        """By form: tensors of what was learned, and what a seed gives."""
+        return [part.values() for part in self.parts]
+
+    def _own(self):
+        """By name: variables of this layer, and what multiplies them."""
         return {
-            variable.name: part.form.multiplier(name)
+            variable.name: (variable, part.form.multiplier(name))
             for part in self.parts
             for name, variable in part.variables.items()
+            if name != "vector"
         }
 
     def save_own_variables(self, store):
-        for part in self.parts:
-            for variable in part.variables.values():
-                store[variable.name] = variable
-        for name, multiplier in self.multipliers().items():
+        for name, (variable, multiplier) in self._own().items():
+            store[name] = variable
             store[f"{name}_multiplier"] = np.array(multiplier, "float64")
 
     def read_own_variables(self, store):
@@ -125,7 +168,7 @@ class Adapter(WholeLayer):
         values = read_arrays(store, expected, self.described)
         ratios = {
             name: positive_number(name, values[f"{name}_multiplier"][()]) / here
-            for name, here in self.multipliers().items()
+            for name, (_, here) in self._own().items()
         }
 
         def assign():
@@ -141,4 +184,6 @@ class Adapter(WholeLayer):
 
     def get_config(self):
         forms = [recipe.serialize(form) for form in self.forms]
-        return {**super().get_config(), "forms": forms}
+        shared = self.shared and self.shared.serialize()
+        config = {"forms": forms, "shared": shared, "offset": self.offset}
+        return {**super().get_config(), **config}

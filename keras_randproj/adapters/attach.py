@@ -11,6 +11,7 @@ from keras_randproj.adapters.adapter import Adapter
 from keras_randproj.adapters.detach import refuse_adapted
 from keras_randproj.adapters.detach import renew
 from keras_randproj.adapters.forms import Form
+from keras_randproj.adapters.shared_vector import SharedVector
 from keras_randproj.adapters.surround import CLASSES
 from keras_randproj.adapters.surround import remove
 from keras_randproj.adapters.surround import surround
@@ -67,22 +68,66 @@ def attach_to(model, pairs):
         ValueError: If the model has adapters, or a layer cannot have a form.
     """
     refuse_adapted(model)
+    surround_all(model, adapters_for(pairs))
+    remember(model)
+
+
+def surround_all(model, pairs):
+    """Puts adapters around layers of a model and freezes the rest.
+
+    Args:
+        model: A built model.
+        pairs: List of pairs of a layer and an adapter, not built.
+
+    Raises:
+        ValueError: If one cannot be; the model is as it was then.
+    """
     flags = frozen.Flags(model)
     done = []
     try:
-        for layer, forms in pairs:
-            check(layer, forms)
-        for layer, forms in pairs:
-            surround(layer, Adapter(forms))
+        for layer, adapter in pairs:
+            surround(layer, adapter)
             done.append(layer)
     except ValueError:
         for layer in done:
             remove(layer)
         raise
-    remember(model)
     frozen.freeze(model, done)
     model._before_adapters = flags
     renew(model)
+
+
+def adapters_for(pairs, make=Adapter, slots=None):
+    """An adapter for each layer; those that share a vector hold it.
+
+    Args:
+        pairs: List of pairs of a layer and a list of forms.
+        make: Function of forms, shared vector and offset.
+        slots: See `SharedVector`.
+
+    Returns:
+        List of pairs of a layer and an adapter, not built.
+
+    Raises:
+        ValueError: If a layer cannot have a form.
+    """
+    sizes = [check(layer, forms) for layer, forms in pairs]
+    totals: dict = {}
+    places = []
+    for (_, forms), size in zip(pairs, sizes, strict=True):
+        shared = next((form for form in forms if form.shared_size()), None)
+        offset = totals.get(shared, 0)
+        places.append((shared, offset))
+        if shared is not None:
+            totals[shared] = offset + shared.places(size)
+    vectors = {
+        form: SharedVector(form.size, total, form.spread_seed(), slots)
+        for form, total in totals.items()
+    }
+    return [
+        (layer, make(forms, vectors.get(shared), offset))
+        for (layer, forms), (shared, offset) in zip(pairs, places, strict=True)
+    ]
 
 
 def chosen(model, rules):
@@ -143,7 +188,12 @@ def _sizes(layer, forms):
             raise Unsuitable(f"{form!r} is for the classes {form.kinds}")
     if sum(form.order == 0 for form in forms) > 1:
         raise Unsuitable("it would have two modulations")
-    return cls.sizes_of(layer)
+    if sum(form.shared_size() > 0 for form in forms) > 1:
+        raise Unsuitable("it would have two shared vectors")
+    sizes = cls.sizes_of(layer)
+    for form in forms:
+        form.check(sizes)
+    return sizes
 
 
 def _pairs(rules):

@@ -5,9 +5,11 @@ import hashlib
 import numpy as np
 from keras import ops
 
+from keras_randproj.files.adapter_file import FINGERPRINT
+
 
 def fingerprint(weights) -> bytes:
-    """BLAKE2b-128 of weights: the same for equal numbers on every backend.
+    """BLAKE2b-64 of weights: the same for equal numbers on every backend.
 
     Floating-point weights count as float32, so that a dtype that holds the
     same numbers is the same base; quantised ones as the integers they are.
@@ -16,9 +18,9 @@ def fingerprint(weights) -> bytes:
         weights: Variables of one layer.
 
     Returns:
-        16 bytes.
+        8 bytes.
     """
-    hasher = hashlib.blake2b(digest_size=16)
+    hasher = hashlib.blake2b(digest_size=FINGERPRINT)
     for weight in sorted(weights, key=lambda weight: weight.name):
         floating = "float" in str(weight.dtype)
         value = ops.cast(weight, "float32") if floating else weight

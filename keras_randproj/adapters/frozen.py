@@ -42,7 +42,11 @@ def freeze(model, adapted):
         for part in layer.adapter.parts
         for variable in part.variables.values()
     }
-    adapters = {id(layer.adapter) for layer in adapted}
+    adapters = {
+        id(part)
+        for layer in adapted
+        for part in _keras.layers_in(layer.adapter)
+    }
     model.trainable = True
     for layer in _keras.layers_in(model):
         inside = {id(part) for part in _keras.layers_in(layer)}

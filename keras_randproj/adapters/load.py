@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-
 from keras_randproj import _keras
 from keras_randproj.adapters import recipe
 from keras_randproj.adapters.attach import attach_to
 from keras_randproj.adapters.attach import check
 from keras_randproj.adapters.canary import agrees
-from keras_randproj.adapters.canary import canary
 from keras_randproj.adapters.detach import adapted_layers
 from keras_randproj.adapters.detach import detach
 from keras_randproj.adapters.detach import refuse_adapted
@@ -77,7 +74,7 @@ def placed(model, file):
     for layer in _keras.layers_in(model):
         there.setdefault(layer.path or layer.name, []).append(layer)
     forms = [recipe.form(form) for form in file.forms]
-    pairs, shapes = [], []
+    pairs, shapes, shared = [], [], []
     for place, known in zip(file.layers, file.fingerprints, strict=True):
         found = there.pop(place.path, [])
         if len(found) != 1 or type(found[0]) is not KINDS.get(place.kind):
@@ -102,6 +99,9 @@ def placed(model, file):
         pairs.append((layer, chosen))
         for form in sorted(chosen, key=lambda form: form.order):
             shapes += form.vectors(sizes).values()
+            if form.shared_size() and form not in shared:
+                shared.append(form)
+                shapes.append((form.shared_size(),))
     return pairs, unpack(file.vectors, file.scales, shapes)
 
 
@@ -125,7 +125,7 @@ def fill(layers, file, learned):
         )
     assign(layers, learned)
     for layer, known in zip(layers, file.canary, strict=True):
-        if not agrees(canary(layer), np.asarray(known), layer):
+        if not agrees(layer, float(known)):
             raise ValueError(
                 f"Layer '{layer.path}' computes something else with this "
                 "adapter than it did when the file was written."

@@ -61,7 +61,8 @@ def folded_weights(layer):
             name: _array(variable) * part.form.multiplier(name)
             for name, variable in part.variables.items()
         }
-        kernel, bias = part.form.fold(kernel, bias, learned | part.projections)
+        values = learned | part.fixed
+        kernel, bias = part.form.fold(layer, kernel, bias, values)
     if isinstance(layer, AdaptedEmbedding):
         # Each row of the table is an output.
         return kernel + bias, np.zeros_like(bias)

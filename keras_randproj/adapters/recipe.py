@@ -13,6 +13,7 @@ FORMS: dict[str, type[Form]] = {
         forms.LowRank,
         forms.Modulation,
         forms.SeededLowRank,
+        forms.SeededUpdate,
     )
 }
 
@@ -95,8 +96,8 @@ def records(layers):
     found = []
     for layer in layers:
         for part in layer.adapter.parts:
-            for projection in part.projections.values():
-                record = projection.record()
+            for holder in part.holders:
+                record = holder.record()
                 if record not in found:
                     found.append(record)
     return found

@@ -49,7 +49,7 @@ def save(model: Any, path: Any, dtype: str = "float32") -> None:
     # The probe sees the numbers that the file has.
     assign(layers, rounded)
     try:
-        probes = [canary(layer) for layer in layers]
+        probes = [canary(layer)[0] for layer in layers]
     finally:
         assign(layers, learned)
     forms, places = recipe.table(layers)
@@ -63,7 +63,7 @@ def save(model: Any, path: Any, dtype: str = "float32") -> None:
                 for layer in layers
             ]
         ),
-        canary=np.array(probes),
+        canary=np.array(probes, "float32"),
         vectors=vectors,
         scales=scales,
     ).write(path)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_randproj import PRPDense
+from keras_randproj import files
 from keras_randproj.demo import datasets
 from keras_randproj.demo import tables
 
@@ -34,15 +35,15 @@ VARIANTS = {
 
 
 def run(dataset="digits", epochs=None, seed=0, out="demo-results", verbose=1):
-    """Trains each variant, prints the table and writes it and a plot.
+    """Trains each variant, prints a table, and writes it with a plot.
 
     Args:
         dataset: A name in `datasets.SETTINGS`.
         epochs: Integer, or `None` for the data set's own number.
         seed: Integer, of the projections, initial values and batches.
-        out: Folder for `results.json`, `accuracy_vs_parameters.png` and the
-            model files.
-        verbose: Keras's verbosity of `fit`.
+        out: Folder for `results.json`, `results.txt`,
+            `accuracy_vs_parameters.png` and the model files.
+        verbose: 0, or 1 for a progress bar a model.
 
     Returns:
         Dict with what `results.json` holds.
@@ -56,6 +57,7 @@ def run(dataset="digits", epochs=None, seed=0, out="demo-results", verbose=1):
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict] = []
+    print(introduction(dataset, data, settings), flush=True)
     for name, arguments in VARIANTS.items():
         print(f"\n{name}", flush=True)
         row = _train(name, arguments, data, settings, seed, out, verbose)
@@ -71,10 +73,24 @@ def run(dataset="digits", epochs=None, seed=0, out="demo-results", verbose=1):
         "rows": rows,
     }
     (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    print("\n" + tables.text(results))
+    said = f"{tables.text(results)}\n\n{tables.verdict(results)}"
+    print("\n" + said)
+    (out / "results.txt").write_text(said + "\n")
     tables.plot(results, out / "accuracy_vs_parameters.png")
     print(f"\nTable, plot and model files are in {out.resolve()}")
     return results
+
+
+def introduction(dataset, data, settings):
+    """What the demonstration is about to show, in two lines."""
+    (x_train, _), (x_test, _) = data
+    widths = "-".join(map(str, (x_train.shape[1], *HIDDEN, CLASSES)))
+    return (
+        f"A network {widths} learns {len(x_train):,} images of {dataset} in "
+        f"{settings['epochs']} epochs, and is tested on {len(x_test):,}:\n"
+        "once with Dense layers, three times with random matrices that are "
+        "neither trained nor stored."
+    )
 
 
 def _train(name, arguments, data, settings, seed, out, verbose):
@@ -90,19 +106,20 @@ def _train(name, arguments, data, settings, seed, out, verbose):
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    clock = _EpochClock()
+    clock = _EpochClock(settings["epochs"] if verbose else 0)
     model.fit(
         x_train,
         y_train,
         validation_data=(x_test, y_test),
         callbacks=[clock],
-        verbose=verbose,
+        verbose=0,
         **settings,
     )
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
     file = out / f"{_slug(name)}.keras"
     # Without the optimizer: what one would ship.
     keras.Sequential([keras.Input(x_train.shape[1:]), *model.layers]).save(file)
+    saved = file.stat().st_size
     arguments = arguments or {}
     return {
         "name": name,
@@ -114,7 +131,8 @@ def _train(name, arguments, data, settings, seed, out, verbose):
         ),
         "accuracy": float(accuracy),
         "seconds_per_epoch": clock.seconds(),
-        "file_bytes": file.stat().st_size,
+        "file_bytes": saved,
+        "compact_bytes": files.compact(file),
         "reload_exact": _reloads_exactly(model, file, x_test),
     }
 
@@ -186,17 +204,29 @@ def _slug(name):
 
 
 class _EpochClock(keras.callbacks.Callback):
-    """Seconds an epoch; the first is left out, as it compiles."""
+    """Seconds an epoch; the first is left out, as it compiles.
 
-    def __init__(self):
+    Args:
+        shown: Integer, epochs of a progress bar, or 0 for none.
+    """
+
+    def __init__(self, shown=0):
         super().__init__()
         self.times = []
+        measures = ["val_accuracy"]
+        self._bar = shown and keras.utils.Progbar(
+            shown, unit_name="epoch", stateful_metrics=measures
+        )
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
         self.times.append(time.perf_counter() - self._start)
+        if self._bar:
+            self._bar.update(
+                epoch + 1, [("val_accuracy", logs["val_accuracy"])]
+            )
 
     def seconds(self):
         return statistics.median(self.times[1:] or self.times)

@@ -4,11 +4,12 @@ from keras_randproj.report.text_table import text_table
 
 COLUMNS = {
     "name": ("layers", "{}"),
-    "trainable": ("trainable", "{:,}"),
+    "trainable": ("parameters", "{:,}"),
     "reduction": ("fewer", "{:.1f}x"),
     "accuracy": ("accuracy", "{:.2%}"),
     "seconds_per_epoch": ("s/epoch", "{:.2f}"),
-    "file_bytes": ("file bytes", "{:,}"),
+    "file_bytes": ("file, bytes", "{:,}"),
+    "compact_bytes": ("compressed", "{:,}"),
     "reload_exact": ("exact reload", "{}"),
 }
 
@@ -26,6 +27,19 @@ def text(results):
         f"{results['machine']}"
     )
     return f"{title}\n\n{table}"
+
+
+def verdict(results):
+    """What the best random model keeps of Dense, in a sentence."""
+    dense, *others = results["rows"]
+    best = max(others, key=lambda row: row["accuracy"])
+    kept = best["accuracy"] / dense["accuracy"]
+    size = best["compact_bytes"] / dense["compact_bytes"]
+    return (
+        f"{best['name']} keeps {kept:.1%} of Dense's accuracy with "
+        f"{best['reduction']:.0f} times fewer trainable parameters, in "
+        f"{size:.1%} of the bytes of its compressed file."
+    )
 
 
 def plot(results, path):

@@ -1,11 +1,17 @@
 """Which matrices `keras.distribution.ModelParallel` spreads, and how."""
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_randproj import divided
 
 
-def layout_map(device_mesh, model_axis="model", replicated=()):
+def layout_map(
+    device_mesh: keras.distribution.DeviceMesh,
+    model_axis: str = "model",
+    replicated: Sequence[str] = (),
+) -> keras.distribution.LayoutMap:
     """Layouts of these layers for `keras.distribution.ModelParallel`.
 
     Every matrix is divided over the devices of an axis by its columns, the

@@ -1,5 +1,8 @@
 """Exports of models with projections."""
 
+import os
+from typing import Any
+
 import keras
 
 from keras_randproj.exports import formats
@@ -8,11 +11,11 @@ from keras_randproj.exports.exportable import exportable
 
 
 def export(
-    model,
-    filepath,
-    format,  # noqa: A002 - as Keras names it.
-    export_projection="baked",
-    **kwargs,
+    model: keras.Model,
+    filepath: str | os.PathLike[str],
+    format: str,  # noqa: A002 - as Keras names it.
+    export_projection: str = "baked",
+    **kwargs: Any,
 ) -> None:
     """Writes a model for another runtime, with a stated form of P.
 

@@ -1,5 +1,6 @@
 """What a file holds of a matrix, and whether it is whole."""
 
+from keras_randproj.files.compact import compact as compact
 from keras_randproj.files.not_checked_error import (
     NotCheckedError as NotCheckedError,
 )
@@ -13,5 +14,6 @@ __all__ = [
     "NotCheckedError",
     "Record",
     "Verdict",
+    "compact",
     "verify",
 ]

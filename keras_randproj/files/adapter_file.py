@@ -14,6 +14,7 @@ from keras_randproj.files.not_checked_error import NotCheckedError
 from keras_randproj.files.printable import printable
 from keras_randproj.files.record import Record
 from keras_randproj.files.safetensors_file import SUFFIX
+from keras_randproj.files.safetensors_file import once
 from keras_randproj.files.safetensors_file import read_safetensors
 from keras_randproj.files.source import MAX_BYTES
 from keras_randproj.matrices import CONTRACT_VERSION
@@ -23,7 +24,9 @@ VERSION = "1"
 # Of the learned numbers in a file.
 DTYPES = {"float32": "F32", "bfloat16": "BF16", "int8": "I8"}
 MAX_LAYERS = 2**16
-RECIPE_KEYS = {"contract_version", "forms", "layers", "matrices"}
+RECIPE_KEYS = {"contract_version", "forms", "kinds", "layers", "matrices"}
+# Bytes of what a base layer is known by.
+FINGERPRINT = 8
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ class AdapterFile:
         forms: List of dicts, the forms as JSON values.
         layers: List of `AdaptedPlace`.
         matrices: List of `Record`, the seed-made matrices.
-        fingerprints: uint8 array `(layers, 16)`, of the base's weights.
-        canary: float32 array `(layers, 2)`, of outputs of a fixed probe.
+        fingerprints: uint8 array `(layers, 8)`, of the base's weights.
+        canary: float32 array `(layers,)`, of outputs of a fixed probe.
         vectors: All that was learned, in one array, in the file's dtype.
         scales: float32 array, of int8 vectors; else empty.
     """
@@ -88,7 +91,7 @@ class AdapterFile:
             "format": FORMAT,
             "version": VERSION,
             "recipe": recipe,
-            "checksum": _checksum(recipe, arrays),
+            "checksum": checksum(recipe, arrays),
         }
         data = save_arrays(arrays, metadata)
         _replace(Path(path), data)
@@ -121,7 +124,7 @@ class AdapterFile:
                 "The metadata of the file are not those of an adapter. "
                 f"Received: {printable(str(sorted(metadata)))}"
             )
-        if metadata["checksum"] != _checksum(recipe, arrays):
+        if metadata["checksum"] != checksum(recipe, arrays):
             raise ValueError(
                 "The file was damaged or edited: its checksum is that of "
                 "other contents. Load an intact copy."
@@ -130,7 +133,10 @@ class AdapterFile:
 
     @classmethod
     def _from(cls, recipe, arrays):
-        layers = [_place(entry, recipe) for entry in recipe["layers"]]
+        layers = [
+            _place(path, index, recipe)
+            for path, index in recipe["layers"].items()
+        ]
         records = [_record(entry, recipe) for entry in recipe["matrices"]]
         found = cls(
             forms=recipe["forms"],
@@ -143,8 +149,8 @@ class AdapterFile:
         )
         count = len(layers)
         for name, shape, dtypes in (
-            ("fingerprints", (count, 16), ["uint8"]),
-            ("canary", (count, 2), ["float32"]),
+            ("fingerprints", (count, FINGERPRINT), ["uint8"]),
+            ("canary", (count,), ["float32"]),
             ("vectors", found.vectors.shape[:1], list(DTYPES)),
             ("scales", found.scales.shape[:1], ["float32"]),
         ):
@@ -164,13 +170,18 @@ class AdapterFile:
         return found
 
     def _recipe(self):
+        kinds = []
+        layers = {}
+        for place in self.layers:
+            kind = [place.kind, [*place.shape], [*place.forms]]
+            if kind not in kinds:
+                kinds.append(kind)
+            layers[place.path] = kinds.index(kind)
         return {
             "contract_version": CONTRACT_VERSION,
             "forms": self.forms,
-            "layers": [
-                [place.path, place.kind, [*place.shape], [*place.forms]]
-                for place in self.layers
-            ],
+            "kinds": kinds,
+            "layers": layers,
             "matrices": [
                 [r.family, r.options, r.seed, [*r.shape], r.digest]
                 for r in self.matrices
@@ -188,7 +199,7 @@ class AdapterFile:
         return {k: np.ascontiguousarray(v) for k, v in arrays.items()}
 
 
-def _checksum(recipe, arrays):
+def checksum(recipe, arrays):
     """BLAKE2b-128 of all that a file says."""
     hasher = hashlib.blake2b(recipe.encode(), digest_size=16)
     for name, array in sorted(arrays.items()):
@@ -199,7 +210,7 @@ def _checksum(recipe, arrays):
 
 def _parsed(text):
     try:
-        recipe = json.loads(text)
+        recipe = json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError):
         recipe = None
     good = isinstance(recipe, dict) and recipe.keys() == RECIPE_KEYS
@@ -210,24 +221,27 @@ def _parsed(text):
             "release that knows it."
         )
     if good:
-        lists = [recipe[key] for key in ("forms", "layers", "matrices")]
+        lists = [recipe[key] for key in ("forms", "kinds", "matrices")]
         good = all(isinstance(value, list) for value in lists)
         good = good and all(isinstance(form, dict) for form in recipe["forms"])
+        good = good and isinstance(recipe["layers"], dict)
         good = good and 0 < len(recipe["layers"]) <= MAX_LAYERS
     if not good:
         raise _malformed("recipe", text)
     return recipe
 
 
-def _place(entry, recipe):
-    good = isinstance(entry, list) and len(entry) == 4
+def _place(path, index, recipe):
+    good = _integers([index], 0, len(recipe["kinds"]) - 1)
+    entry = recipe["kinds"][index] if good else index
+    good = isinstance(entry, list) and len(entry) == 3
     if good:
-        path, kind, shape, forms = entry
-        good = isinstance(path, str) and isinstance(kind, str)
+        kind, shape, forms = entry
+        good = isinstance(kind, str)
         good = good and _integers(shape, 1, 2**48) and len(shape) == 2
         good = good and _integers(forms, 0, len(recipe["forms"]) - 1)
     if not good:
-        raise _malformed("layers", entry)
+        raise _malformed("layers", {path: entry})
     return AdaptedPlace(path, kind, (shape[0], shape[1]), tuple(forms))
 
 

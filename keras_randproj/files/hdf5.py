@@ -23,7 +23,7 @@ MAX_OBJECTS = 100_000
 MAX_DEPTH = 64
 MAX_PATH = 1024
 # Bytes of an array whose value is read, and of all of them together.
-MAX_VALUE = 2**12
+MAX_VALUE = 2**18
 MAX_VALUES = 2**24
 # As Keras checks, which starts at four gigabytes: nothing that it writes is
 # compressed, so that more bytes than stored are a fill value or a bomb.

@@ -12,10 +12,13 @@ from keras_randproj.files.not_checked_error import NotCheckedError
 from keras_randproj.files.printable import printable
 from keras_randproj.matrices import CONTRACT_VERSION
 from keras_randproj.matrices import Family
+from keras_randproj.matrices.chosen_rows import check_rows
 
 KEYS = ("contract_version", "digest", "family", "options", "seed", "shape")
 # Bounds on what is read, so that a hostile file cannot make us read more.
 _MAX_TEXT = 4096
+# What a record has beside the keys where outputs are chosen.
+ROWS = "rows"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Record:
         options: The family's own options, `{"density": 0.1}` for instance.
         digest: 32 hexadecimal characters.
         contract_version: Integer, the version of `CONTRACT.md`.
+        rows: The outputs that are chosen, or `None`; see `Family.choose`.
 
     Example:
 
@@ -43,16 +47,19 @@ class Record:
     digest: str
     options: dict[str, Any] = field(default_factory=dict)
     contract_version: int = CONTRACT_VERSION
+    rows: tuple[int, ...] | None = None
 
     def matrix_family(self) -> Family:
         """The family of this name, with these options and no others.
 
         Raises:
-            ValueError: If no family has the name, or it takes other options.
+            ValueError: If no family has the name, it takes other options, or
+                its outputs cannot be chosen.
         """
-        return matrices.from_options(self.family, self.options)
+        family = matrices.from_options(self.family, self.options)
+        return family if self.rows is None else family.choose(self.rows)
 
-    def write(self, store) -> None:
+    def write(self, store: Any) -> None:
         """Writes the record into a dict-like store of arrays."""
         store["contract_version"] = np.array(self.contract_version, "int32")
         store["digest"] = np.frombuffer(bytes.fromhex(self.digest), "uint8")
@@ -60,9 +67,11 @@ class Record:
         store["options"] = _encode(json.dumps(self.options, sort_keys=True))
         store["seed"] = np.array(self.seed, "uint64")
         store["shape"] = np.array(self.shape, "int64")
+        if self.rows is not None:
+            store[ROWS] = np.array(self.rows, "uint32")
 
     @classmethod
-    def read(cls, store, owner: str) -> "Record":
+    def read(cls, store: Any, owner: str) -> "Record":
         """Reads a record, refusing one that is incomplete or malformed.
 
         Args:
@@ -81,7 +90,7 @@ class Record:
                 "`keras_randproj`, or is damaged: save it again from the "
                 "original model."
             )
-        unknown = sorted(set(store.keys()) - set(KEYS))
+        unknown = sorted(set(store.keys()) - {*KEYS, ROWS})
         if unknown:
             raise ValueError(
                 f"{owner}: the file has {printable(str(unknown))} beside its "
@@ -107,6 +116,7 @@ class Record:
             shape=(int(shape[0]), int(shape[1])),
             digest=digest.hex(),
             options=_options(store, owner),
+            rows=_rows(store, int(shape[1]), owner),
         )
 
 
@@ -125,6 +135,18 @@ def _scalar(store, key, owner):
     if value < 0:
         raise _malformed(owner, key, int(value))
     return int(value)
+
+
+def _rows(store, units, owner):
+    if ROWS not in store.keys():
+        return None
+    entry = store[ROWS]
+    # As many as there are outputs, in a file that really holds them.
+    found = _array(store, ROWS, owner, "u", (units,), most=units)
+    try:
+        return check_rows(found)
+    except ValueError:
+        raise _malformed(owner, ROWS, entry) from None
 
 
 def _options(store, owner):
@@ -153,11 +175,11 @@ def _bytes(store, key, owner):
     return data.tobytes()
 
 
-def _array(store, key, owner, kinds, shape):
+def _array(store, key, owner, kinds, shape, most=_MAX_TEXT):
     """A small integer array, checked before it is read."""
     entry = store[key]
     found = tuple(getattr(entry, "shape", (None,)))
-    if len(found) > 1 or (found and (found[0] or 0) > _MAX_TEXT):
+    if len(found) > 1 or (found and (found[0] or 0) > most):
         raise _malformed(owner, key, f"an array of shape {found}")
     if getattr(entry, "value", entry) is None:  # A `hdf5.Array`, not read.
         raise _malformed(owner, key, f"{found} that is compressed, in chunks")

@@ -75,7 +75,7 @@ def read_safetensors(
 
 def _header(data):
     try:
-        header = json.loads(data, object_pairs_hook=_once)
+        header = json.loads(data, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         said = printable(str(error))
         raise ValueError(f"The header is damaged ({said}).") from None
@@ -84,7 +84,8 @@ def _header(data):
     return header
 
 
-def _once(pairs):
+def once(pairs):
+    """A dict of JSON pairs; raises `ValueError` where a name is there twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name twice")

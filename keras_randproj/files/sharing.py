@@ -26,7 +26,13 @@ def check_sharing(config: Any, records: Iterable[Record]) -> list[Verdict]:
         List of `Verdict`, empty where nothing speaks against the file.
     """
     there = Counter(
-        _key(record.family, record.options, record.shape[1], record.seed)
+        _key(
+            record.family,
+            record.options,
+            record.shape[1],
+            record.seed,
+            record.rows,
+        )
         for record in records
     )
     found = []
@@ -65,7 +71,8 @@ def _recipe(config):
     family = values.get("family")
     options = dict(family) if isinstance(family, dict) else {}
     name = options.pop("name", family)
-    return _key(name, options, values.get("units"), values.get("seed"))
+    rows = options.pop("rows", None)
+    return _key(name, options, values.get("units"), values.get("seed"), rows)
 
 
 def _key(*values):

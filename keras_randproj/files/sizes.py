@@ -4,6 +4,7 @@ import sys
 import weakref
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -12,6 +13,7 @@ from keras_randproj.files.hdf5 import Group
 from keras_randproj.files.hdf5 import walk
 from keras_randproj.files.printable import printable
 from keras_randproj.files.record import KEYS
+from keras_randproj.files.record import ROWS
 from keras_randproj.files.record import Record
 from keras_randproj.files.record import is_record
 from keras_randproj.files.source import open_shards
@@ -20,14 +22,14 @@ from keras_randproj.files.source import open_shards
 _found: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
-def check_sizes(store, owner: str) -> None:
+def check_sizes(store: Any, owner: str) -> None:
     """Refuses a file with anything that could exhaust or lead astray.
 
     Every shard of sharded weights is searched, each object once, in time
     linear in their number.
 
     Args:
-        store: Store of arrays that `load_own_variables` was given. Only the
+        store: Any of arrays that `load_own_variables` was given. Only the
             first layer of a load to ask has its file searched.
         owner: Who loads, for the message: "Layer 'prp_dense/projection'".
 
@@ -39,11 +41,11 @@ def check_sizes(store, owner: str) -> None:
     _survey(store, owner)
 
 
-def records_behind(store) -> list[Record]:
+def records_behind(store: Any) -> list[Record]:
     """All records in the file, or the shards, that a store reads from.
 
     Args:
-        store: Store of arrays that `load_own_variables` was given.
+        store: Any of arrays that `load_own_variables` was given.
 
     Returns:
         List of `Record`, in order of their paths; empty for a plain dict.
@@ -68,8 +70,9 @@ def records_of(files) -> list[Group]:
             which of them is loaded depends on the order of loading.
     """
     merged: dict[str, dict] = {}
-    for group in walk(files, KEYS):
-        parts = {k: v for k, v in group.arrays.items() if k in KEYS}
+    keys = {*KEYS, ROWS}
+    for group in walk(files, keys):
+        parts = {k: v for k, v in group.arrays.items() if k in keys}
         if not parts:
             continue
         there = merged.setdefault(group.path, {})

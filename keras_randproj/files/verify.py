@@ -1,5 +1,6 @@
 """Checking the seeds of a file, without building its model."""
 
+import os
 from contextlib import ExitStack
 from typing import Any
 
@@ -22,7 +23,9 @@ from keras_randproj.files.verdict import Verdict
 
 
 def verify(
-    path, max_elements: int = MAX_ELEMENTS, max_bytes: int = MAX_BYTES
+    path: str | os.PathLike[str],
+    max_elements: int = MAX_ELEMENTS,
+    max_bytes: int = MAX_BYTES,
 ) -> list[Verdict]:
     """Regenerates every matrix of a file and compares digests.
 
@@ -63,7 +66,9 @@ def verify(
     return verdicts + check_sharing(config, records)
 
 
-def groups_in(path, max_bytes: int = MAX_BYTES) -> tuple[Any, list[Group]]:
+def groups_in(
+    path: str | os.PathLike[str], max_bytes: int = MAX_BYTES
+) -> tuple[Any, list[Group]]:
     """The configuration of a file and its groups that hold recipes.
 
     Raises:

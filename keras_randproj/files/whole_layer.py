@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -23,7 +24,7 @@ class WholeLayer(keras.layers.Layer):
 
     _load: "_Load | None" = None
 
-    def read_own_variables(self, store) -> Callable[[], None]:
+    def read_own_variables(self, store: Any) -> Callable[[], None]:
         """Checks what a file holds for this layer, without assigning it.
 
         Args:
@@ -43,7 +44,7 @@ class WholeLayer(keras.layers.Layer):
             )
         return _nothing
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         load = self._load
         if load is None or not load.awaits(self, store):
             load = self._begin(store)

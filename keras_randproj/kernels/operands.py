@@ -72,6 +72,18 @@ class SeededTiles(Operand):
 
 
 @dataclass(frozen=True)
+class ChosenTiles(Operand):
+    """Chosen columns of an endless matrix, regenerated where they are used.
+
+    `key` is as in `SeededTiles`; `chosen` is int32 `(cols,)`, the columns.
+    """
+
+    spec: TileSpec | None = None
+    key: Any = None
+    chosen: Any = None
+
+
+@dataclass(frozen=True)
 class PackedMatrix(Operand):
     """A matrix of signs (1 bit an entry) or ternary digits (2 bits).
 
@@ -93,10 +105,12 @@ class SignedHadamard(Operand):
     `signs` is `(groups, order)`; `positions` lists the `cols` chosen outputs
     among `groups * order`, or is `None` where all are taken. `crowded` is what
     `few_outputs.crowded` says of them. `seed` is what they are functions of,
-    for programs that need them as constants.
+    for programs that need them as constants, and `chosen` the positions where
+    those are a choice and no function of the seed.
     """
 
     signs: Any = None
     positions: Any = None
     crowded: bool = False
     seed: int | None = None
+    chosen: tuple[int, ...] | None = None

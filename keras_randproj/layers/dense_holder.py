@@ -4,6 +4,7 @@ import keras
 
 from keras_randproj import _keras
 from keras_randproj import config as settings
+from keras_randproj._types import Config
 from keras_randproj.arguments import positive_integer
 from keras_randproj.files.whole_layer import WholeLayer
 
@@ -19,7 +20,7 @@ class DenseHolder(WholeLayer):
     them goes with the shapes that a loaded layer is built for.
     """
 
-    def get_build_config(self):
+    def get_build_config(self) -> Config | None:
         config = super().get_build_config()
         adapted = {
             name: found
@@ -30,7 +31,7 @@ class DenseHolder(WholeLayer):
             config["adapted"] = adapted
         return config
 
-    def build_from_config(self, config):
+    def build_from_config(self, config: Config) -> None:
         config = dict(config)
         adapted = config.pop("adapted", {})
         super().build_from_config(config)

@@ -1,19 +1,21 @@
 """The dense layer whose matrix is a function of a seed."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
+from typing import Self
 
 import keras
 import numpy as np
-from keras import activations
-from keras import constraints
-from keras import initializers
 from keras import ops
-from keras import regularizers
 
 from keras_randproj import _keras
 from keras_randproj import config as settings
 from keras_randproj import kernels
+from keras_randproj._types import Config
+from keras_randproj._types import Identifier
+from keras_randproj._types import Shape
+from keras_randproj._types import Tensor
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import one_of
@@ -26,6 +28,8 @@ from keras_randproj.layers.scaled_weight import add_scaled_weight
 from keras_randproj.layers.weight_options import refuse_kernel_options
 from keras_randproj.layers.weight_options import serialize_options
 from keras_randproj.projections import ProjectionStack
+from keras_randproj.projections.projection import Projection
+from keras_randproj.projections.stack import ProjectionLike
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -104,32 +108,32 @@ class PRPDense(WholeLayer):
 
     def __init__(
         self,
-        units,
-        activation=None,
-        use_bias=True,
-        projection="gaussian",
-        depth=1,
-        residual_rank=0,
-        seed=None,
-        storage="dense",
-        lr_multiplier=10.0,
-        alpha_initializer="ones",
-        scale_initializer="ones",
-        bias_initializer="zeros",
-        alpha_regularizer=None,
-        scale_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        alpha_constraint=None,
-        scale_constraint=None,
-        bias_constraint=None,
-        implementation=None,
-        **kwargs,
-    ):
+        units: int,
+        activation: Identifier | None = None,
+        use_bias: bool = True,
+        projection: ProjectionLike = "gaussian",
+        depth: int = 1,
+        residual_rank: int = 0,
+        seed: int | None = None,
+        storage: str = "dense",
+        lr_multiplier: float = 10.0,
+        alpha_initializer: Identifier = "ones",
+        scale_initializer: Identifier = "ones",
+        bias_initializer: Identifier = "zeros",
+        alpha_regularizer: Identifier | None = None,
+        scale_regularizer: Identifier | None = None,
+        bias_regularizer: Identifier | None = None,
+        activity_regularizer: Identifier | None = None,
+        alpha_constraint: Identifier | None = None,
+        scale_constraint: Identifier | None = None,
+        bias_constraint: Identifier | None = None,
+        implementation: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         refuse_kernel_options(type(self), kwargs)
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("units", units)
-        self.activation = activations.get(activation)
+        self.activation = keras.activations.get(activation)
         self.use_bias = bool(use_bias)
         self.depth = positive_integer("depth", depth)
         self.residual_rank = non_negative_integer(
@@ -137,31 +141,30 @@ class PRPDense(WholeLayer):
         )
         self.storage = one_of("storage", storage, ("dense", "seed", "packed"))
         self.lr_multiplier = positive_number("lr_multiplier", lr_multiplier)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.scale_initializer = initializers.get(scale_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.scale_regularizer = regularizers.get(scale_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
-        self.scale_constraint = constraints.get(scale_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.alpha_initializer = keras.initializers.get(alpha_initializer)
+        self.scale_initializer = keras.initializers.get(scale_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.alpha_regularizer = keras.regularizers.get(alpha_regularizer)
+        self.scale_regularizer = keras.regularizers.get(scale_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.alpha_constraint = keras.constraints.get(alpha_constraint)
+        self.scale_constraint = keras.constraints.get(scale_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
         self.implementation = kernels.check_implementation(implementation)
         self.stack = ProjectionStack(
             projection, self.depth, self.units, seed, self.storage
         )
-        self.projections = []
+        self.projections: list[Projection] = []
         self.alpha: Any = None
         self.scale: Any = None
         self.bias = None
-        self.inner_alphas = []
-        self.residual_a = None
-        self.residual_b = None
+        self.inner_alphas: list[Any] = []
+        self.residual_a = self.residual_b = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
     @property
-    def projection(self):
+    def projection(self) -> Projection:
         """The projection of the first stage; there is one where depth is 1."""
         if not self.projections:
             raise AttributeError(
@@ -170,13 +173,12 @@ class PRPDense(WholeLayer):
         return self.projections[0]
 
     @property
-    def seed(self):
+    def seed(self) -> int | None:
         """The layer's seed, of which those of its stages are functions."""
-        if self.depth == 1 and self.projections:
-            return self.projection.seed
-        return self.stack.seed
+        made = self.depth == 1 and self.projections
+        return self.projection.seed if made else self.stack.seed
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         input_dim = last_dimension(self, input_shape)
         settings.check_count(self.depth, self.described)
         widths = self.stack.widths(input_dim)
@@ -210,8 +212,7 @@ class PRPDense(WholeLayer):
             for k, width in enumerate(inner_dims, 1)
         ]
         _keras.hold(self, "inner_alphas", self.inner_alphas)
-        rank = self.residual_rank
-        if rank:
+        if rank := self.residual_rank:
             self.residual_a = self.add_weight(
                 (input_dim, rank), "lecun_normal", name="residual_a"
             )
@@ -230,7 +231,7 @@ class PRPDense(WholeLayer):
             constraint=getattr(self, f"{kind}_constraint"),
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         inputs = kernels.dense_float(inputs, self.compute_dtype)
         # On JAX a variable times a number is float32 where the default is half
         # precision, and a tensor times a number is not.
@@ -247,7 +248,9 @@ class PRPDense(WholeLayer):
             y = y + ops.matmul(low, self.residual_b)
         return y if self.activation is None else self.activation(y)
 
-    def transposed(self, activation=None, **kwargs):
+    def transposed(
+        self, activation: Identifier | None = None, **kwargs: Any
+    ) -> Self:
         """A layer that uses this layer's matrix transposed.
 
         For autoencoders: the decoder maps `units` features back to `input_dim`
@@ -284,11 +287,11 @@ class PRPDense(WholeLayer):
         )
         return type(self).from_config(config)
 
-    def dense_equivalent(self):
+    def dense_equivalent(self) -> int:
         """Parameters that `keras.layers.Dense` would train in its place."""
         return (self.projection.input_dim + self.use_bias) * self.units
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
     def _saved_weights(self):
@@ -297,7 +300,7 @@ class PRPDense(WholeLayer):
         weights += [self.residual_a, self.residual_b]
         return {w.name: w for w in weights if w is not None}
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         if not self.built:
             return
         for name, weight in self._saved_weights().items():
@@ -306,7 +309,7 @@ class PRPDense(WholeLayer):
         if self.stack.has_stage_seeds:
             store["seed"] = np.array(self.seed, "uint64")
 
-    def read_own_variables(self, store):
+    def read_own_variables(self, store: Any) -> Callable[[], None]:
         if not self.built:
             return super().read_own_variables(store)
         weights = self._saved_weights()
@@ -318,9 +321,7 @@ class PRPDense(WholeLayer):
         values = read_arrays(store, expected, self.described)
         there = positive_number("lr_multiplier", values["lr_multiplier"][()])
         ratio = there / self.lr_multiplier
-        seed = None
-        if with_seed:
-            seed = seed_integer(values["seed"][()])
+        seed = seed_integer(values["seed"][()]) if with_seed else None
 
         def assign():
             for name, weight in weights.items():
@@ -331,19 +332,18 @@ class PRPDense(WholeLayer):
 
         return assign
 
-    def get_config(self):
-        explicit = self.stack.is_explicit
+    def get_config(self) -> Config:
         config = {
             "units": self.units,
-            "activation": activations.serialize(self.activation),
+            "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "projection": self.stack.serialize(),
             "depth": self.depth,
             "residual_rank": self.residual_rank,
-            "seed": None if explicit else self.seed,
+            "seed": None if self.stack.is_explicit else self.seed,
             "storage": self.storage,
             "lr_multiplier": self.lr_multiplier,
-            "activity_regularizer": regularizers.serialize(
+            "activity_regularizer": keras.regularizers.serialize(
                 self.activity_regularizer
             ),
             "implementation": self.implementation,

@@ -1,10 +1,15 @@
 """The transformer block whose matrices come from a seed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import activations
 
+from keras_randproj._types import Config
+from keras_randproj._types import Identifier
+from keras_randproj._types import Shape
+from keras_randproj._types import Tensor
 from keras_randproj.arguments import one_of
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
@@ -98,26 +103,26 @@ class PRPTransformerBlock(DenseHolder):
 
     def __init__(
         self,
-        num_heads,
-        intermediate_dim,
-        feed_forward="prp",
-        attention="prp",
-        key_dim=None,
-        num_key_value_heads=None,
-        causal=False,
-        norm_first=True,
-        normalization="layer",
-        epsilon=1e-5,
-        activation="gelu",
-        gated=False,
-        dropout=0.0,
-        use_bias=True,
-        attention_options=None,
-        feed_forward_options=None,
-        projection_seed=None,
-        seed=None,
-        **kwargs,
-    ):
+        num_heads: int,
+        intermediate_dim: int,
+        feed_forward: str = "prp",
+        attention: str = "prp",
+        key_dim: int | None = None,
+        num_key_value_heads: int | None = None,
+        causal: bool = False,
+        norm_first: bool = True,
+        normalization: str = "layer",
+        epsilon: float = 1e-5,
+        activation: Identifier = "gelu",
+        gated: bool = False,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        attention_options: Config | None = None,
+        feed_forward_options: Config | None = None,
+        projection_seed: int | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_heads = positive_integer("num_heads", num_heads)
         self.intermediate_dim = positive_integer(
@@ -150,7 +155,7 @@ class PRPTransformerBlock(DenseHolder):
         )
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if len(input_shape) != 3 or input_shape[-1] is None:
             raise ValueError(
                 f"Layer '{self.name}' needs inputs (batch, length, features) "
@@ -209,13 +214,13 @@ class PRPTransformerBlock(DenseHolder):
 
     def call(
         self,
-        inputs,
-        mask=None,
-        attention_mask=None,
-        training=None,
-        cache=None,
-        cache_update_index=None,
-    ):
+        inputs: Tensor,
+        mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        training: bool | None = None,
+        cache: Tensor | None = None,
+        cache_update_index: Tensor | None = None,
+    ) -> Any:
         def attend(x):
             return self.attention(
                 x,
@@ -244,7 +249,7 @@ class PRPTransformerBlock(DenseHolder):
     def _after(self, norm, x):
         return x if self.norm_first else norm(x)
 
-    def make_cache(self, batch_size, length):
+    def make_cache(self, batch_size: int, length: int) -> Tensor:
         """An empty cache, see `PRPMultiHeadAttention.make_cache`.
 
         Raises:
@@ -253,27 +258,27 @@ class PRPTransformerBlock(DenseHolder):
         self.require_built("make_cache")
         return self.attention.make_cache(batch_size, length)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
     def compute_output_spec(
         self,
-        inputs,
-        mask=None,
-        attention_mask=None,
-        training=None,
-        cache=None,
-        cache_update_index=None,
-    ):
+        inputs: Tensor,
+        mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        training: bool | None = None,
+        cache: Tensor | None = None,
+        cache_update_index: Tensor | None = None,
+    ) -> Any:
         spec = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
         if cache is None:
             return spec
         return spec, keras.KerasTensor(cache.shape, dtype=self.compute_dtype)
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         write_seed(store, "projection_seed", self.projection_seed)
 
-    def read_own_variables(self, store):
+    def read_own_variables(self, store: Any) -> Callable[[], None]:
         seed = read_seed(self, store, "projection_seed")
 
         def assign():
@@ -285,7 +290,7 @@ class PRPTransformerBlock(DenseHolder):
     def _part_seed(self, part):
         return derive_seed(self.projection_seed, PARTS.index(part))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = {
             "num_heads": self.num_heads,
             "intermediate_dim": self.intermediate_dim,

@@ -1,5 +1,6 @@
 """What a matrix is: a function of a family, a seed and a shape. NumPy alone."""
 
+from keras_randproj.matrices.count_sketch import CountSketch as CountSketch
 from keras_randproj.matrices.family import Family as Family
 from keras_randproj.matrices.gaussian import Gaussian as Gaussian
 from keras_randproj.matrices.hadamard import Hadamard as Hadamard
@@ -22,6 +23,7 @@ from keras_randproj.matrices.tiles import TileSpec as TileSpec
 
 __all__ = [
     "CONTRACT_VERSION",
+    "CountSketch",
     "Family",
     "Gaussian",
     "Hadamard",

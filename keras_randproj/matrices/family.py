@@ -1,13 +1,17 @@
 """A family of matrices: what a seed and a shape mean."""
 
+import copy
 import hashlib
 import sys
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import Self
 
 import numpy as np
 
+from keras_randproj.matrices.chosen_rows import Rows
+from keras_randproj.matrices.chosen_rows import check_rows
 from keras_randproj.matrices.tiles import Span
 
 
@@ -26,6 +30,10 @@ class Family:
         storages: The values of `storage` that a layer may use with it.
         divisible: Whether `block` makes a part of a matrix in less time and
             memory than the whole.
+        endless: Whether no entry depends on how many outputs there are, so
+            that outputs can be chosen.
+        rows: The outputs that are chosen, by their numbers; `None` for the
+            first ones.
 
     Example:
 
@@ -41,6 +49,42 @@ class Family:
     option_types: Mapping[str, type] = {}
     storages: tuple[str, ...] = ("dense",)
     divisible: bool = False
+    endless: bool = False
+    rows: Rows | None = None
+
+    def choose(self, rows: Iterable[int]) -> Self:
+        """This family, with some outputs of its endless matrix.
+
+        Output k is output `rows[k]` of the family without a choice: that
+        column of P, or row of P^T. A matrix has as many as there are `rows`.
+
+        Args:
+            rows: Integers in `[0, 2**31)`, each larger than the one before.
+
+        Returns:
+            A family.
+
+        Raises:
+            ValueError: If they are not, or entries of the family depend on
+                how many outputs there are.
+
+        Example:
+
+        >>> family = matrices.get("rademacher").choose([0, 900])
+        >>> family.matrix(seed=7, shape=(2, 2))
+        array([[-1.,  1.],
+               [-1.,  1.]])
+        """
+        if not self.endless:
+            raise ValueError(
+                f"Outputs of the family {self.name!r} cannot be chosen: its "
+                f"entries depend on how many there are. Received: rows={rows}"
+            )
+        chosen = copy.copy(self)
+        chosen.rows = check_rows(rows)
+        # Words of packed matrices hold the first columns.
+        chosen.storages = tuple(s for s in self.storages if s != "packed")
+        return chosen
 
     def options(self) -> dict[str, Any]:
         """The arguments that make this family again, as JSON values."""
@@ -138,14 +182,16 @@ class Family:
         if not isinstance(other, Family):
             return NotImplemented
         mine, theirs = self.options(), other.options()
-        return type(self) is type(other) and mine == theirs
+        same = type(self) is type(other) and self.rows == other.rows
+        return same and mine == theirs
 
     def __hash__(self) -> int:
-        return hash((type(self), *sorted(self.options().items())))
+        return hash((type(self), self.rows, *sorted(self.options().items())))
 
     def __repr__(self) -> str:
         options = ", ".join(f"{k}={v!r}" for k, v in self.options().items())
-        return f"{type(self).__name__}({options})"
+        chosen = "" if self.rows is None else f".choose({list(self.rows)})"
+        return f"{type(self).__name__}({options}){chosen}"
 
 
 def _is_a(value, kind):

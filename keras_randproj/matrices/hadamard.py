@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 
 from keras_randproj.matrices import tiles
+from keras_randproj.matrices.chosen_rows import with_rows
 from keras_randproj.matrices.family import Family
 from keras_randproj.matrices.philox import philox4x32
 from keras_randproj.matrices.rademacher import sign_spec
@@ -45,6 +46,7 @@ class Hadamard(Family):
     name = "hadamard"
     storages = ("dense", "seed")
     divisible = True
+    endless = True
 
     def spec(self) -> TileSpec:
         """The tiles of the sign matrices."""
@@ -58,20 +60,33 @@ class Hadamard(Family):
         return spec.values[tiles.codes(spec, seed, rows, cols, stream)]
 
     def matrix(self, seed: int, shape: tuple[int, int]) -> np.ndarray:
-        rows, cols = shape
-        order, groups = order_and_groups(rows, cols)
+        rows = shape[0]
+        order, groups = self.layout(shape)
         walsh = walsh_matrix(order).astype("float64")
         walsh = walsh[:, row_of_h(np.arange(order), order)]
         signs = self.entries(seed, (0, rows), (0, groups))
         blocks = [walsh[:rows] * signs[:, b, None] for b in range(groups)]
         matrix = np.concatenate(blocks, axis=1)
-        positions = chosen_positions(seed, shape)
+        positions = self.positions(seed, shape)
         return matrix if positions is None else matrix[:, positions]
+
+    def layout(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """The order n of H, and how many groups of n outputs are made."""
+        outputs = shape[1] if self.rows is None else self.rows[-1] + 1
+        return order_and_groups(shape[0], outputs)
+
+    def positions(self, seed: int, shape: tuple[int, int]) -> np.ndarray | None:
+        """The outputs that are kept, int32 `(cols,)`; `None` for all."""
+        if self.rows is not None:
+            return np.array(self.rows, "int32")
+        return chosen_positions(seed, shape)
 
     def digest(self, seed: int, shape: tuple[int, int]) -> str:
         """Of the signs, as for rademacher, and the positions as uint32."""
-        order, groups = order_and_groups(*shape)
+        order, groups = self.layout(shape)
         signs = tiles.digest(self.spec(), seed, (shape[0], groups))
+        if self.rows is not None:
+            return with_rows(bytes.fromhex(signs), self.rows)
         if not shape[1] % order:
             return signs
         hasher = hashlib.blake2b(bytes.fromhex(signs), digest_size=16)
@@ -87,14 +102,16 @@ class Hadamard(Family):
         return 1 << (max(input_dim, units) - 1).bit_length()
 
     def cost(self, shape: tuple[int, int]) -> int:
-        order, groups = order_and_groups(*shape)
-        chosen = order if shape[1] % order else 0
+        order, groups = self.layout(shape)
+        words = self.rows is None and shape[1] % order
+        chosen = order if words else 0
         return shape[0] * groups + shape[1] + chosen
 
     def digest_cost(self, shape: tuple[int, int]) -> int:
-        order, groups = order_and_groups(*shape)
+        order, groups = self.layout(shape)
         signs = tiles.digest_cost(self.spec(), (shape[0], groups))
-        chosen = order if shape[1] % order else 0
+        words = self.rows is None and shape[1] % order
+        chosen = order if words else 0
         return signs + shape[1] + CHOICE_COST * chosen
 
 

@@ -5,7 +5,7 @@ import math
 from keras_randproj.arguments import positive_integer
 
 
-def min_units(n_samples, eps=0.1):
+def min_units(n_samples: int, eps: float = 0.1) -> int:
     """Units with which a random projection keeps pairwise distances.
 
     By the lemma of Johnson and Lindenstrauss, some projection of `n_samples`

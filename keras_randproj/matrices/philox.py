@@ -6,8 +6,10 @@ and a key of two, so any part of a matrix can be made without the rest.
 """
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 KEY_INCREMENTS = (0x9E3779B9, 0xBB67AE85)
@@ -25,7 +27,7 @@ _SHIFT = np.uint64(32)
 _MASK = np.uint64(WORD_MASK)
 
 
-def philox4x32(counter, seed: int) -> np.ndarray:
+def philox4x32(counter: Sequence[ArrayLike], seed: int) -> np.ndarray:
     """128 random bits for every counter.
 
     Args:

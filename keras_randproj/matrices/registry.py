@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import seed_integer
 from keras_randproj.matrices.family import Family
+
+# What `get` takes: a name, a family, or a config.
+FamilyLike: TypeAlias = str | Family | dict[str, Any]
 
 _FAMILIES: dict[str, type[Family]] = {}
 
@@ -70,7 +74,8 @@ def get(identifier: Any, **options: Any) -> Family:
     Args:
         identifier: String, one of `names()`; a dict that `serialize`
             returned; or a `Family`.
-        **options: With a name, the family's options.
+        **options: With a name, the family's options, and `rows`, see
+            `Family.choose`.
 
     Returns:
         A `Family`.
@@ -89,13 +94,15 @@ def get(identifier: Any, **options: Any) -> Family:
         options = {**identifier, **options}
         identifier = options.pop("name")
     cls = _named(identifier)
+    rows = options.pop("rows", None)
     try:
-        return cls(**options)
+        family = cls(**options)
     except TypeError:
         raise ValueError(
             f"The family '{identifier}' has no such options. "
             f"Received: {options!r}"
         ) from None
+    return family if rows is None else family.choose(rows)
 
 
 def from_options(name: str, options: Mapping[str, Any]) -> Family:
@@ -143,6 +150,8 @@ def serialize(family: Family) -> str | dict[str, Any]:
     'gaussian'
     """
     options = family.options()
+    if family.rows is not None:
+        options = {**options, "rows": list(family.rows)}
     return {"name": family.name, **options} if options else family.name
 
 

@@ -39,7 +39,7 @@ class SparseTernary(TiledFamily):
     option_types = {"density": float}
     storages = ("dense", "seed", "packed")
 
-    def __init__(self, density: float = 1 / 3):
+    def __init__(self, density: float = 1 / 3) -> None:
         valid = isinstance(density, numbers.Real) and not isinstance(
             density, bool
         )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_randproj.matrices import chosen_rows
 from keras_randproj.matrices import tiles
 from keras_randproj.matrices.family import Family
 from keras_randproj.matrices.tiles import Span
@@ -26,6 +27,7 @@ class TiledFamily(Family):
 
     storages: tuple[str, ...] = ("dense", "seed")
     divisible = True
+    endless = True
 
     def spec(self) -> TileSpec:
         """How 128 bits become a tile; the same object for equal options."""
@@ -36,12 +38,13 @@ class TiledFamily(Family):
     def entries(
         self, seed: int, rows: Span, cols: Span, stream: int = 0
     ) -> np.ndarray:
-        """float32 sub-block of any rows and columns, at unit variance."""
+        """float32 sub-block of the endless matrix, at unit variance."""
         spec = self.spec()
         return spec.values[tiles.codes(spec, seed, rows, cols, stream)]
 
     def matrix(self, seed: int, shape: tuple[int, int]) -> np.ndarray:
-        return tiles.matrix(self.spec(), seed, shape).astype("float64")
+        spans = (0, shape[0]), (0, shape[1])
+        return self.block(seed, shape, *spans).astype("float64")
 
     def block(
         self,
@@ -51,10 +54,22 @@ class TiledFamily(Family):
         cols: Span,
         dtype: Any = "float32",
     ) -> np.ndarray:
+        if self.rows is not None:
+            chosen = self.rows[slice(*cols)]
+            return chosen_rows.block(self.spec(), seed, rows, chosen, dtype)
         return tiles.block(self.spec(), seed, rows, cols, dtype)
 
     def digest(self, seed: int, shape: tuple[int, int]) -> str:
+        if self.rows is not None:
+            return chosen_rows.digest(self.spec(), seed, shape[0], self.rows)
         return tiles.digest(self.spec(), seed, shape)
 
+    def cost(self, shape: tuple[int, int]) -> int:
+        if self.rows is not None:
+            return chosen_rows.cost(self.spec(), shape[0], self.rows)
+        return super().cost(shape)
+
     def digest_cost(self, shape: tuple[int, int]) -> int:
+        if self.rows is not None:
+            return self.cost(shape)
         return tiles.digest_cost(self.spec(), shape)

@@ -83,17 +83,29 @@ def codes(
     spec: TileSpec, seed: int, rows: Span, cols: Span, stream: int = 0
 ) -> np.ndarray:
     """The raw bits of a sub-block, one unsigned integer an entry."""
-    first_row, first_col = rows[0] // spec.rows, cols[0] // spec.cols
-    tile_rows = np.arange(first_row, -(-rows[1] // spec.rows), dtype="uint64")
+    first_col = cols[0] // spec.cols
     tile_cols = np.arange(first_col, -(-cols[1] // spec.cols), dtype="uint64")
+    left = first_col * spec.cols
+    entries = codes_of_tiles(spec, seed, rows, tile_cols, stream)
+    return entries[:, cols[0] - left : cols[1] - left]
+
+
+def codes_of_tiles(
+    spec: TileSpec,
+    seed: int,
+    rows: Span,
+    tile_cols: np.ndarray,
+    stream: int = 0,
+) -> np.ndarray:
+    """`codes` of all columns of some columns of tiles."""
+    first_row = rows[0] // spec.rows
+    tile_rows = np.arange(first_row, -(-rows[1] // spec.rows), dtype="uint64")
+    tile_cols = tile_cols.astype("uint64", copy=False)
     words = philox4x32(
         (tile_rows[:, None], tile_cols[None, :], stream, spec.code), seed
     )
-    entries = _untile(words, spec)
-    top, left = first_row * spec.rows, first_col * spec.cols
-    return entries[
-        rows[0] - top : rows[1] - top, cols[0] - left : cols[1] - left
-    ]
+    top = first_row * spec.rows
+    return _untile(words, spec)[rows[0] - top : rows[1] - top]
 
 
 def _untile(words, spec):

@@ -5,6 +5,7 @@ import math
 import weakref
 from dataclasses import replace
 from typing import Any
+from typing import Self
 
 import keras
 import ml_dtypes
@@ -13,18 +14,22 @@ import numpy as np
 from keras_randproj import config as settings
 from keras_randproj import kernels
 from keras_randproj import matrices
+from keras_randproj._types import Config
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import seed_integer
 from keras_randproj.files import records_behind
+from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.matrices import packing
-from keras_randproj.matrices.hadamard import chosen_positions
-from keras_randproj.matrices.hadamard import order_and_groups
 from keras_randproj.matrices.hadamard import row_of_h
+from keras_randproj.matrices.registry import FamilyLike
 from keras_randproj.projections.check_storage import check_storage
 from keras_randproj.projections.seeded_initializer import SeededInitializer
 
 # What two machines' QR of the same matrix may differ by, at unit variance.
 QR_TOLERANCE = 1e-3
+
+# Weights that are numbers of outputs or bits, whatever the dtype policy.
+INTEGERS = ("positions", "key", "rows", "words")
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -45,9 +50,16 @@ class HeldMatrix:
         ValueError: If the family has no such storage.
     """
 
-    def __init__(self, family, units, seed, storage="dense"):
+    def __init__(
+        self,
+        family: FamilyLike,
+        units: int,
+        seed: int,
+        storage: str = "dense",
+    ) -> None:
         self.family: Any = matrices.get(family)
         self.units = positive_integer("units", units)
+        self._check_rows()
         self.seed = seed_integer(seed)
         self.storage = check_storage(self.family, storage)
         self.input_dim: Any = None
@@ -57,21 +69,29 @@ class HeldMatrix:
         self.holders: weakref.WeakSet = weakref.WeakSet()
         self._claim: Any = None
 
+    def _check_rows(self):
+        rows = self.family.rows
+        if rows is not None and len(rows) != self.units:
+            raise ValueError(
+                "There must be as many `rows` as columns of the matrix. "
+                f"Received: {len(rows)} rows, {self.units} columns"
+            )
+
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """`(input_dim, units)`."""
         return self.input_dim, self.units
 
     @property
-    def is_shared(self):
+    def is_shared(self) -> bool:
         """Whether several built layers hold it."""
         return sum(layer.built for layer in self.holders) > 1
 
-    def digest(self):
+    def digest(self) -> str:
         """BLAKE2b-128 over the integers of the matrix."""
         return self.family.digest(self.seed, self.shape)
 
-    def build(self, layer, input_dim):
+    def build(self, layer: WholeLayer, input_dim: int) -> None:
         """Makes the weights, unless another layer has done so.
 
         Args:
@@ -100,12 +120,14 @@ class HeldMatrix:
         rows, cols = self.shape
         weights, add = {}, self._initializer
         if isinstance(self.family, matrices.Hadamard):
-            order, groups = order_and_groups(rows, cols)
+            order, groups = self.family.layout(self.shape)
             shapes: dict[str, Any] = {"signs": (groups, order)}
-            if cols % order:
+            if self.family.rows is not None or cols % order:
                 shapes["positions"] = (cols,)
         elif self.storage == "seed":
             shapes = {"key": (4,)}
+            if self.family.rows is not None:
+                shapes["rows"] = (cols,)
         elif self.storage == "packed":
             each = packing.WORD_BITS // packing.digit_bits(self.family.spec())
             shapes = {"words": (-(-rows // each), cols)}
@@ -120,7 +142,7 @@ class HeldMatrix:
 
     def _dtype(self, name, layer):
         """The dtype of a weight; `None` is the layer's for its variables."""
-        if name in ("positions", "key", "words"):
+        if name in INTEGERS:
             return "int32"
         # Signs are exact in every dtype: where they are used they need no cast.
         if name == "signs" or isinstance(self.family, matrices.Rademacher):
@@ -139,11 +161,20 @@ class HeldMatrix:
                 positions=weights.get("positions"),
                 crowded=self._crowds(self.seed),
                 seed=self.seed,
+                chosen=self.family.rows,
             )
         if "matrix" in weights:
             return kernels.StoredMatrix(rows, cols, matrix=weights["matrix"])
         spec = self.family.spec()
         if "key" in weights:
+            if "rows" in weights:
+                return kernels.ChosenTiles(
+                    rows,
+                    cols,
+                    spec=spec,
+                    key=weights["key"],
+                    chosen=weights["rows"],
+                )
             levels, size = kernels.law(spec)
             return kernels.SeededTiles(
                 rows,
@@ -172,8 +203,11 @@ class HeldMatrix:
         return np.ascontiguousarray(signs.T)
 
     def _positions(self, spans, dtype):
-        chosen: Any = chosen_positions(self.seed, self.shape)
+        chosen: Any = self.family.positions(self.seed, self.shape)
         return chosen[slice(*spans[0])]
+
+    def _rows(self, spans, dtype):
+        return np.array(self.family.rows[slice(*spans[0])], "int32")
 
     def _key(self, spans, dtype):
         """The seed as four 16-bit limbs, lowest first."""
@@ -192,13 +226,13 @@ class HeldMatrix:
 
     def _crowds(self, seed):
         """`kernels.crowded`; False where no outputs are chosen or many are."""
-        order, groups = order_and_groups(*self.shape)
-        chosen = chosen_positions(seed, self.shape)
+        order, groups = self.family.layout(self.shape)
+        chosen = self.family.positions(seed, self.shape)
         if chosen is None or groups > 1:
             return False
         return kernels.crowded(row_of_h(chosen, order), order)
 
-    def set_seed(self, seed, owner):
+    def set_seed(self, seed: int, owner: str) -> None:
         """Replaces the matrix by that of another seed, for all holders.
 
         Args:
@@ -230,7 +264,7 @@ class HeldMatrix:
             f"Received: seed={seed}"
         )
 
-    def check_weights(self, owner):
+    def check_weights(self, owner: str) -> None:
         """Refuses weights that are not what the seed gives.
 
         Args:
@@ -265,7 +299,7 @@ class HeldMatrix:
         tolerance = max(QR_TOLERANCE, rounding)
         return np.allclose(here, first, rtol=tolerance, atol=tolerance)
 
-    def check_load(self, layer, seed, store):
+    def check_load(self, layer: WholeLayer, seed: int, store: Any) -> None:
         """Refuses a file by which layers that share the matrix disagree.
 
         Args:
@@ -298,9 +332,9 @@ class HeldMatrix:
         # Layers that nobody uses any more may still wait to be collected.
         gc.collect()
         count = sum(holder.built for holder in self.holders)
-        recipe = self.family.name, seed, self.family.options()
+        recipe = self.family, seed
         found = sum(
-            recipe == (record.family, record.seed, record.options)
+            recipe == (record.matrix_family(), record.seed)
             and sorted(record.shape) == sorted(self.shape)
             for record in records_behind(store)
         )
@@ -314,17 +348,17 @@ class HeldMatrix:
                 f"share a matrix. Received: seed={seed}, here {self.seed}"
             )
 
-    def natural(self):
+    def natural(self) -> np.ndarray:
         """float64 array of the matrix, at unit variance."""
         return self.family.matrix(self.seed, self.shape)
 
-    def materialize(self, transposed):
+    def materialize(self, transposed: bool) -> np.ndarray:
         """The matrix that inputs are multiplied by, its factor included."""
         matrix = self.natural()
         matrix = matrix.T if transposed else matrix
         return matrix / math.sqrt(len(matrix))
 
-    def serialize(self):
+    def serialize(self) -> Config:
         """The config that each layer which shares the matrix holds of it.
 
         Keras numbers an object that it meets twice, and restores it once for
@@ -334,7 +368,7 @@ class HeldMatrix:
         config = keras.saving.serialize_keras_object(self)
         return {**config, "shared_object_id": id(self)}
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "family": matrices.serialize(self.family),
             "units": self.units,
@@ -343,5 +377,5 @@ class HeldMatrix:
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)

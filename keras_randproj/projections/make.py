@@ -1,6 +1,9 @@
 """The projection layer of any family."""
 
+from typing import Any
+
 from keras_randproj import matrices
+from keras_randproj.matrices.registry import FamilyLike
 from keras_randproj.projections.gaussian import Gaussian
 from keras_randproj.projections.hadamard import Hadamard
 from keras_randproj.projections.orthogonal import Orthogonal
@@ -11,7 +14,7 @@ from keras_randproj.projections.sparse_ternary import SparseTernary
 CLASSES = (Gaussian, Hadamard, Orthogonal, Rademacher, SparseTernary)
 
 
-def get(family, units, **arguments) -> Projection:
+def get(family: FamilyLike, units: int, **arguments: Any) -> Projection:
     """The projection layer of a family.
 
     Args:
@@ -38,11 +41,12 @@ def get(family, units, **arguments) -> Projection:
     family = matrices.get(family, **options)
     for cls in CLASSES:
         if type(family) is cls.family_class:
-            return cls(units, **family.options(), **arguments)
+            chosen = {"rows": family.rows}
+            return cls(units, **{**family.options(), **chosen, **arguments})
     return Projection(units, family=family, **arguments)
 
 
-def family_of(identifier) -> matrices.Family:
+def family_of(identifier: Any) -> matrices.Family:
     """`matrices.get`, which also takes the config of a layer without units.
 
     Files of development versions hold families in that form.

@@ -1,17 +1,25 @@
 """The layer that holds a fixed random matrix."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
+from typing import Self
 
 import keras
+import numpy as np
 
 from keras_randproj import divided
 from keras_randproj import kernels
 from keras_randproj import matrices
+from keras_randproj._types import Config
+from keras_randproj._types import Shape
+from keras_randproj._types import Tensor
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.files import Record
 from keras_randproj.files.whole_layer import WholeLayer
+from keras_randproj.matrices.registry import FamilyLike
 from keras_randproj.projections.held_matrix import HeldMatrix
 
 
@@ -43,6 +51,10 @@ class Projection(WholeLayer):
         matrix: A `HeldMatrix` that other layers hold too, or its config;
             instead of seed, storage and family. `transposed()` and layers
             that share a projection set it.
+        rows: `None`, or `units` integers in increasing order: output k is
+            output `rows[k]` of a projection of the same seed with endlessly
+            many. Not for orthogonal ones, whose outputs depend on how many
+            there are.
 
     Input shape:
         `(batch, ..., input_dim)`.
@@ -65,15 +77,16 @@ class Projection(WholeLayer):
 
     def __init__(
         self,
-        units,
-        seed=None,
-        storage="dense",
-        implementation=None,
-        family=None,
-        transposed=False,
-        matrix=None,
-        **kwargs,
-    ):
+        units: int,
+        seed: int | None = None,
+        storage: str = "dense",
+        implementation: str | None = None,
+        family: FamilyLike | None = None,
+        transposed: bool = False,
+        matrix: HeldMatrix | Config | None = None,
+        rows: Sequence[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.units = positive_integer("units", units)
         self.implementation = kernels.check_implementation(implementation)
@@ -83,8 +96,11 @@ class Projection(WholeLayer):
         if matrix is None:
             if family is None and self.family_class is not None:
                 family = self.family_class()
+            if rows is not None:
+                family = matrices.get(family).choose(rows)
             # The sizes of a transposed matrix are known when it is built.
-            matrix = HeldMatrix(family, self.units, resolve_seed(seed), storage)
+            named: Any = family  # `None` is refused there.
+            matrix = HeldMatrix(named, self.units, resolve_seed(seed), storage)
         elif not isinstance(matrix, HeldMatrix):
             raise ValueError(
                 "`matrix` must be the matrix of another projection. "
@@ -97,21 +113,21 @@ class Projection(WholeLayer):
         matrix.holders.add(self)
 
     @property
-    def family(self):
+    def family(self) -> matrices.Family:
         """The matrix's `matrices.Family`."""
         return self.held.family
 
     @property
-    def seed(self):
+    def seed(self) -> int:
         """The matrix's seed."""
         return self.held.seed
 
     @property
-    def storage(self):
+    def storage(self) -> str:
         """How the matrix is kept in memory."""
         return self.held.storage
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         input_dim = last_dimension(self, input_shape)
         rows, cols = input_dim, self.units
         if self.is_transposed:
@@ -131,14 +147,14 @@ class Projection(WholeLayer):
             min_ndim=2, axes={-1: input_dim}
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         inputs = kernels.dense_float(inputs, self.compute_dtype)
         operand = self.held.operands[self.is_transposed]
         return kernels.modulate(
             [operand], inputs, [None], implementation=self.implementation
         )
 
-    def materialize(self):
+    def materialize(self) -> np.ndarray:
         """The matrix that inputs are multiplied by, `1/sqrt(input_dim)` in it.
 
         Returns:
@@ -149,7 +165,7 @@ class Projection(WholeLayer):
         """
         return self._built("materialize").materialize(self.is_transposed)
 
-    def digest(self):
+    def digest(self) -> str:
         """BLAKE2b-128 over the integers of P (see `CONTRACT.md`).
 
         Returns:
@@ -160,7 +176,7 @@ class Projection(WholeLayer):
         """
         return self._built("digest").digest()
 
-    def set_seed(self, seed):
+    def set_seed(self, seed: int) -> None:
         """Replaces P by that of another seed, in all layers that share it.
 
         Args:
@@ -171,7 +187,7 @@ class Projection(WholeLayer):
         """
         self.held.set_seed(seed, self.described)
 
-    def check_weights(self):
+    def check_weights(self) -> None:
         """Refuses weights that are not what the seed gives.
 
         Raises:
@@ -179,7 +195,7 @@ class Projection(WholeLayer):
         """
         self.held.check_weights(self.described)
 
-    def shared(self, name=None):
+    def shared(self, name: str | None = None) -> Self:
         """One more layer that holds this matrix.
 
         Args:
@@ -198,7 +214,7 @@ class Projection(WholeLayer):
             name=name,
         )
 
-    def transposed(self, name=None):
+    def transposed(self, name: str | None = None) -> Self:
         """A layer that holds this matrix transposed.
 
         Args:
@@ -229,7 +245,12 @@ class Projection(WholeLayer):
             )
         return self.held
 
-    def quantize(self, mode=None, type_check=True, config=None):
+    def quantize(
+        self,
+        mode: str | None = None,
+        type_check: bool = True,
+        config: Any = None,
+    ) -> None:
         raise NotImplementedError(
             f"{self.described} is left as it is: it has no trained matrix "
             "to quantise. P is a function of its seed, and "
@@ -237,10 +258,10 @@ class Projection(WholeLayer):
             f"it in less memory. Received: mode={mode}"
         )
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
-    def record(self):
+    def record(self) -> Record:
         """What a file holds of this projection, a `files.Record`."""
         return Record(
             family=self.family.name,
@@ -248,14 +269,15 @@ class Projection(WholeLayer):
             shape=self.held.shape,
             digest=self.digest(),
             options=self.family.options(),
+            rows=self.family.rows,
         )
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         if self.built:
             self.check_weights()
             self.record().write(store)
 
-    def read_own_variables(self, store):
+    def read_own_variables(self, store: Any) -> Callable[[], None]:
         if not self.built:
             return super().read_own_variables(store)
         found = Record.read(store, self.described)
@@ -264,6 +286,7 @@ class Projection(WholeLayer):
             ("family", held.family.name),
             ("shape", held.shape),
             ("options", held.family.options()),
+            ("rows", held.family.rows),
         ):
             there = getattr(found, name)
             if there != here:
@@ -290,7 +313,7 @@ class Projection(WholeLayer):
 
         return assign
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = {
             "units": self.units,
             "implementation": self.implementation,
@@ -302,10 +325,12 @@ class Projection(WholeLayer):
             config.update(seed=self.seed, storage=self.storage)
             if self.family_class is None:
                 config["family"] = matrices.serialize(self.family)
+            elif self.family.rows is not None:
+                config["rows"] = list(self.family.rows)
         return {**super().get_config(), **config}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         # Files of development versions have it.
         config.pop("tie", None)
         return super().from_config(config)

@@ -1,8 +1,11 @@
 """A random projection of sparse random signs."""
 
+from typing import Any
+
 import keras
 
 from keras_randproj import matrices
+from keras_randproj._types import Config
 from keras_randproj.projections.projection import Projection
 
 
@@ -36,9 +39,11 @@ class SparseTernary(Projection):
 
     family_class = matrices.SparseTernary
 
-    def __init__(self, units, density=1 / 3, **kwargs):
+    def __init__(
+        self, units: int, density: float = 1 / 3, **kwargs: Any
+    ) -> None:
         family = matrices.SparseTernary(density)
         super().__init__(units, family=family, **kwargs)
 
-    def get_config(self):
-        return {**super().get_config(), "density": self.family.density}
+    def get_config(self) -> Config:
+        return {**super().get_config(), **self.family.options()}

@@ -1,18 +1,25 @@
 """The projections that follow each other in a layer."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
+from typing import TypeAlias
 
 import keras
 
 from keras_randproj import kernels
 from keras_randproj import matrices
+from keras_randproj._types import Tensor
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.matrices import derive_seed
+from keras_randproj.matrices.registry import FamilyLike
 from keras_randproj.projections.check_storage import check_storage
 from keras_randproj.projections.make import family_of
 from keras_randproj.projections.make import get
 from keras_randproj.projections.projection import Projection
+
+# A family, or a projection that other layers hold; in a list, one a stage.
+ProjectionLike: TypeAlias = FamilyLike | Projection | Sequence[Projection]
 
 
 class ProjectionStack:
@@ -35,7 +42,14 @@ class ProjectionStack:
         ValueError: If the arguments do not fit each other.
     """
 
-    def __init__(self, projection, depth, units, seed, storage):
+    def __init__(
+        self,
+        projection: ProjectionLike,
+        depth: int,
+        units: int,
+        seed: int | None,
+        storage: str,
+    ) -> None:
         self.depth = depth
         self.units = units
         self.storage = storage
@@ -45,10 +59,8 @@ class ProjectionStack:
         # `(start, stop)` of stages that one implementation computes.
         self.runs: list[tuple[int, int]] = []
         several = isinstance(projection, (list, tuple))
-        found = [
-            _family_or_projection(item)
-            for item in (projection if several else [projection])
-        ]
+        items: Any = projection if several else [projection]
+        found = [_family_or_projection(item) for item in items]
         if not several and isinstance(found[0], matrices.Family):
             self.family = found[0]
             check_storage(self.family, storage)
@@ -71,20 +83,22 @@ class ProjectionStack:
             layer.shared(_name(k)) for k, layer in enumerate(layers)
         ]
 
-    def inner_width(self, input_dim):
+    def inner_width(self, input_dim: int) -> int:
         """Size of the features between stages of a family's matrices."""
         if self.family is None or self.depth == 1:
             return 0
         return self.family.inner_width(input_dim, self.units)
 
-    def widths(self, input_dim):
+    def widths(self, input_dim: int) -> list[int]:
         """Sizes of the features before, between and after the stages."""
         if self.family is None:
             return [input_dim, *[p.units for p in self.projections]]
         inner = [self.inner_width(input_dim)] * (self.depth - 1)
         return [input_dim, *inner, self.units]
 
-    def build(self, widths, dtype, implementation):
+    def build(
+        self, widths: list[int], dtype: Any, implementation: str | None
+    ) -> list[Projection]:
         """The projections of all stages.
 
         Args:
@@ -115,11 +129,18 @@ class ProjectionStack:
         self.runs = _runs(self.projections)
         return self.projections
 
-    def stage_seed(self, k):
+    def stage_seed(self, k: int) -> int:
         """The seed of stage k: a lone stage has the layer's own."""
         return self.seed if self.depth == 1 else derive_seed(self.seed, k)
 
-    def multiply(self, inputs, alphas, scale, bias, multiplier):
+    def multiply(
+        self,
+        inputs: Tensor,
+        alphas: Sequence[Tensor],
+        scale: Tensor,
+        bias: Tensor | None,
+        multiplier: float,
+    ) -> Tensor:
         """`scale * (P^T (alpha * inputs)) / sqrt(input_dim) + bias`.
 
         Args:
@@ -151,7 +172,7 @@ class ProjectionStack:
         return inputs
 
     @property
-    def has_stage_seeds(self):
+    def has_stage_seeds(self) -> bool:
         """Whether the stages' seeds are functions of one of the layer's."""
         return (
             self.family is not None
@@ -163,7 +184,7 @@ class ProjectionStack:
         )
 
     @property
-    def is_explicit(self):
+    def is_explicit(self) -> bool:
         """Whether a config must hold the projections, not the family."""
         if self.family is None or any(
             p.held.is_shared for p in self.projections
@@ -172,7 +193,7 @@ class ProjectionStack:
         made = bool(self.projections) and self.depth > 1
         return made and not self.has_stage_seeds
 
-    def serialize(self):
+    def serialize(self) -> Any:
         """What a layer's config holds of `projection`."""
         if not self.is_explicit:
             return matrices.serialize(self.family)

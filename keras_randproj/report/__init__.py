@@ -8,11 +8,13 @@ from keras_randproj.report.bit_efficiency import (
 from keras_randproj.report.cost import Cost as Cost
 from keras_randproj.report.cost import cost as cost
 from keras_randproj.report.summary import Row as Row
+from keras_randproj.report.summary import Summary as Summary
 from keras_randproj.report.summary import summary as summary
 
 __all__ = [
     "Cost",
     "Row",
+    "Summary",
     "Verdict",
     "bit_efficiency",
     "cost",

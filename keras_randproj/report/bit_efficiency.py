@@ -3,10 +3,14 @@
 import math
 import numbers
 
+import keras
+
 from keras_randproj.report.summary import summary
 
 
-def bit_efficiency(model, score, chance=0.0):
+def bit_efficiency(
+    model: keras.Model, score: float, chance: float = 0.0
+) -> float:
     """The score above chance, for each bit that a file has to hold.
 
         (score - chance) / (8 * bytes of the arrays written to a file)

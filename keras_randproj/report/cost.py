@@ -38,7 +38,9 @@ class Cost:
     flops: int
     bytes: int
 
-    def seconds(self, flops_per_second, bytes_per_second):
+    def seconds(
+        self, flops_per_second: float, bytes_per_second: float
+    ) -> float:
         """The roofline: no call can be faster than this on a machine.
 
         Args:
@@ -51,7 +53,7 @@ class Cost:
         return max(self.flops / flops_per_second, self.bytes / bytes_per_second)
 
 
-def cost(layer, batch):
+def cost(layer: keras.layers.Layer, batch: int) -> Cost:
     """The work of a layer's forward pass.
 
     Matrix products count as they are computed (a Hadamard projection as its
@@ -111,8 +113,10 @@ def multiplications(layer):
         rank = layer.residual_rank * (layer.projection.input_dim + layer.units)
         return rank + sum(_of_projection(p) for p in layer.projections)
     if isinstance(layer, EUGenDense):
-        factors = layer.features.factors
-        return math.prod(layer.kernel.shape) + sum(map(_of_factor, factors))
+        features = layer.features
+        neurons = multiplications(features.neurons) if features.neurons else 0
+        factors = sum(map(_of_factor, features.factors))
+        return math.prod(layer.kernel.shape) + neurons + factors
     if is_attention(layer) or isinstance(layer, PRPMultiHeadAttention):
         return sum(map(multiplications, attention_parts(layer)))
     return 0

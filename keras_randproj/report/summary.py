@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from dataclasses import dataclass
 
+import keras
+
 from keras_randproj import _keras
 from keras_randproj.report.cost import multiplications
 from keras_randproj.report.sizes import count
@@ -63,15 +65,34 @@ class Row:
         return {**asdict(self), "reduction": self.reduction}
 
 
-def summary(model):
+class Summary(list[Row]):
+    """Rows of a summary, which print as a table.
+
+    Args:
+        rows: Iterable of `Row`; the last is the total.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((784,)), PRPDense(10, seed=7)])
+    >>> isinstance(summary(model), Summary)
+    True
+    """
+
+    def __str__(self) -> str:
+        table = [_cells(row) for row in self]
+        return text_table(COLUMNS, [*table[:-1], None, table[-1]], left=2)
+
+
+def summary(model: keras.layers.Layer) -> Summary:
     """Rows for the layers of a model that hold weights, and for their sum.
 
     Args:
         model: A built `keras.Model` or layer.
 
     Returns:
-        List of `Row`; the last is the total. `[row.as_dict() for row in
-        rows]` suits `pandas.DataFrame`.
+        A `Summary`: a list of `Row`, the last of which is the total. `print`
+        shows it as a table; `[row.as_dict() for row in rows]` suits
+        `pandas.DataFrame`.
 
     Raises:
         ValueError: If the model is not built.
@@ -97,32 +118,20 @@ def summary(model):
         file=sum(row.file for row in rows),
         flops=sum(row.flops or 0 for row in rows),
     )
-    return [*rows, total]
+    return Summary([*rows, total])
 
 
-def text(rows):
-    """A table of the rows.
-
-    Args:
-        rows: What `summary` returned.
-
-    Returns:
-        String.
-    """
-    table = [
-        [
-            row.layer,
-            row.type,
-            f"{row.trainable:,}",
-            f"{row.dense:,}",
-            f"{row.reduction:.1f}x",
-            f"{row.memory:,}",
-            f"{row.file:,}",
-            "-" if row.flops is None else f"{row.flops:,}",
-        ]
-        for row in rows
+def _cells(row):
+    return [
+        row.layer,
+        row.type,
+        f"{row.trainable:,}",
+        f"{row.dense:,}",
+        f"{row.reduction:.1f}x",
+        f"{row.memory:,}",
+        f"{row.file:,}",
+        "-" if row.flops is None else f"{row.flops:,}",
     ]
-    return text_table(COLUMNS, [*table[:-1], None, table[-1]], left=2)
 
 
 def _layers_with_weights(layer):

@@ -4,6 +4,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -42,7 +43,7 @@ class AtomicCheckpoint(keras.callbacks.ModelCheckpoint):
     10
     """
 
-    def __init__(self, filepath, **kwargs):
+    def __init__(self, filepath: str | os.PathLike[str], **kwargs: Any) -> None:
         if "://" in str(filepath):
             raise ValueError(
                 "`filepath` must be on a local file system, which can rename "
@@ -51,7 +52,7 @@ class AtomicCheckpoint(keras.callbacks.ModelCheckpoint):
         super().__init__(filepath, **kwargs)
 
     @property
-    def model(self):
+    def model(self) -> Any:
         return _AtomicSaving(super().model)
 
 

@@ -2,11 +2,14 @@
 
 import math
 import numbers
+import os
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_randproj._types import Config
 from keras_randproj.arguments import positive_integer
 
 
@@ -59,12 +62,12 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     def __init__(
         self,
-        min_rate=1e-4,
-        max_rate=10.0,
-        steps=100,
-        smoothing=0.9,
-        divergence=4.0,
-    ):
+        min_rate: float = 1e-4,
+        max_rate: float = 10.0,
+        steps: int = 100,
+        smoothing: float = 0.9,
+        divergence: float = 4.0,
+    ) -> None:
         super().__init__()
         self.min_rate = _number("min_rate", min_rate, 0, math.inf)
         self.max_rate = _number("max_rate", max_rate, self.min_rate, math.inf)
@@ -86,7 +89,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         self.diverged = False
         self._mean = 0.0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Config | None = None) -> None:
         self._start_over()
         optimizer = self.model.optimizer
         _check_rate(optimizer)
@@ -106,7 +109,9 @@ class LearningRateRangeTest(keras.callbacks.Callback):
             for variable in (*self.model.variables, *optimizer.variables)
         ]
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: Config | None = None
+    ) -> None:
         done = len(self.rates) / (self.steps - 1)
         rate = self.min_rate * (self.max_rate / self.min_rate) ** done
         self.rates.append(rate)
@@ -115,7 +120,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         # Keras logs the mean over the epoch so far: make it this batch's.
         model.reset_metrics()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = float(logs["loss"])
         self.losses.append(loss)
         keep = self.smoothing
@@ -128,14 +133,14 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         if self.diverged or len(self.losses) == self.steps:
             self.model.stop_training = True
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Config | None = None) -> None:
         model = self.model
         for variable, value in self._before:
             variable.assign(value)
         model.reset_metrics()
         del self._before
 
-    def suggestion(self):
+    def suggestion(self) -> float:
         """A tenth of the rate at which the smoothed loss is lowest.
 
         Near that rate the training is about to become unstable; a tenth of it
@@ -162,7 +167,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
             )
         return self.rates[lowest] / 10
 
-    def plot(self, path=None):
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """Draws loss against learning rate, with the suggestion.
 
         Args:

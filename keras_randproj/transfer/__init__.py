@@ -14,6 +14,7 @@ from keras_randproj.transfer.distillation_report import (
     DistillationReport as DistillationReport,
 )
 from keras_randproj.transfer.merge import merge as merge
+from keras_randproj.transfer.rules import feed_forwards as feed_forwards
 from keras_randproj.transfer.rules import to_eugen as to_eugen
 from keras_randproj.transfer.rules import to_prp as to_prp
 

@@ -1,6 +1,7 @@
 """What a conversion replaces, and the account of it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -9,12 +10,17 @@ import keras
 
 from keras_randproj.layers.attention.parts import is_attention
 from keras_randproj.layers.eugen.head import EUGenHead
+from keras_randproj.layers.eugen.neurons import EUGenNeurons
 from keras_randproj.report.cost import multiplications
+from keras_randproj.transfer.dense_view import DENSE
 from keras_randproj.transfer.dense_view import Unsuitable
 from keras_randproj.transfer.dense_view import dense_view
 from keras_randproj.transfer.rebuild import Rebuilder
 from keras_randproj.transfer.rebuild import build_like
 from keras_randproj.transfer.rules import Rules
+
+# A transform that is so many times as wide as its input is worth a warning.
+MUCH = 1.5
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,30 @@ class Conversion:
         self.skipped.append((layer.path or layer.name, reason))
 
 
-def conversion(model, rules, verbose=1):
+@dataclass(frozen=True)
+class Made:
+    """What stands in a layer's place, made before the conversion.
+
+    Args:
+        new: The new layer.
+        adapt: Function that fits a layer like it into the place.
+        counted: Whether it is a replacement to report.
+    """
+
+    new: Any
+    adapt: Callable[[Any], Any] = field(default=lambda new: new)
+    counted: bool = True
+
+
+def conversion(model, rules, verbose=1, made=None):
     """`convert`, with the account of what was done.
 
     Args:
         model: See `convert`.
-        rules: See `convert`.
+        rules: See `convert`; or the `Rules` themselves.
         verbose: 0 or 1.
+        made: Dict of `Made` by the `id` of the layer, where rules have been
+            followed already; or `None`.
 
     Returns:
         A `Conversion`.
@@ -67,13 +90,13 @@ def conversion(model, rules, verbose=1):
             "`model` must be a built `keras.Model`: call it on data first. "
             f"Received: model={model}"
         )
-    rules = Rules(rules)
+    rules = rules if isinstance(rules, Rules) else Rules(rules)
     done = Conversion()
     found = {}
 
     def choose(layer):
         if id(layer) not in found:
-            found[id(layer)] = (layer, _replacement(layer, rules, done))
+            found[id(layer)] = (layer, _choice(layer, rules, done, made))
         return found[id(layer)][1]
 
     done.model = Rebuilder(choose, done.skip).rebuild(model)
@@ -89,13 +112,44 @@ def conversion(model, rules, verbose=1):
     return done
 
 
+def _choice(layer, rules, done, made):
+    if made and id(layer) in made:
+        item = made[id(layer)]
+        if item.counted:
+            path = layer.path or layer.name
+            done.replaced.append(Replacement(path, layer, item.new))
+        return item.adapt(item.new)
+    return _replacement(layer, rules, done)
+
+
 def _replacement(layer, rules, done):
     rule = rules.find(layer)
-    if rule is None or isinstance(layer, (keras.Model, EUGenHead)):
+    if rule is None or isinstance(
+        layer, (keras.Model, EUGenHead, EUGenNeurons)
+    ):
         return None
     if is_attention(layer):
         return _attention_replacement(layer, rules, rule, done)
-    maker = rules.take(rule)
+    if takes_blocks(rules.pairs[rule][1]):
+        return None
+    made = replacement(layer, rules.take(rule), done)
+    if made is None:
+        return None
+    done.replaced.append(Replacement(layer.path or layer.name, layer, made.new))
+    return made.adapt(made.new)
+
+
+def replacement(layer, maker, done):
+    """What a rule puts in the place of a layer.
+
+    Args:
+        layer: A layer that the rule fits.
+        maker: The rule's right side.
+        done: `Conversion`, in which a layer that stays is noted.
+
+    Returns:
+        A `Made`, built; or `None`.
+    """
     try:
         dense, adapt = dense_view(layer)
     except Unsuitable as reason:
@@ -111,13 +165,22 @@ def _replacement(layer, rules, done):
         return None
     shape = (None, dense.kernel.shape[0])
     build_like(new, layer, {"input_shape": shape})
-    done.replaced.append(Replacement(layer.path or layer.name, layer, new))
-    return adapt(new)
+    return Made(new, adapt)
+
+
+def takes_blocks(maker):
+    """Whether a rule's right side replaces blocks and not single layers."""
+    return getattr(maker, "takes_blocks", False)
+
+
+def is_dense(layer):
+    """Whether a rule could replace a layer, that is not attention."""
+    part = isinstance(layer, (EUGenHead, EUGenNeurons))
+    return isinstance(layer, DENSE) and not part
 
 
 def _can_be_dense(layer):
-    dense = isinstance(layer, (keras.layers.Dense, keras.layers.EinsumDense))
-    return is_attention(layer) or (dense and not isinstance(layer, EUGenHead))
+    return is_attention(layer) or is_dense(layer)
 
 
 def _attention_replacement(layer, rules, rule, done):
@@ -167,9 +230,26 @@ def describe(done, model):
         f"{done.model.count_params():,}, trainable {_trainable(model):,} -> "
         f"{_trainable(done.model):,}",
         f"  FLOPs a row of the replaced layers {flops[0]:,} -> {flops[1]:,}",
+        "  New layers know nothing of the old ones until they are trained, or, "
+        "if they are EUGenDense, distilled: the model starts near chance.",
         "  The optimizer's state is not copied: compile the new model.",
     ]
+    lines += [line for r in done.replaced if (line := _padding(r))]
     return "\n".join(lines)
+
+
+def _padding(replacement):
+    """A warning of a Hadamard transform that is much wider than its input."""
+    for projection in getattr(replacement.new, "projections", ()):
+        inputs = projection.input_spec.axes[-1]
+        order = 2 ** (inputs - 1).bit_length()
+        if projection.family.name == "hadamard" and order > MUCH * inputs:
+            return (
+                f"  {replacement.path}: hadamard pads {inputs:,} inputs to "
+                f"{order:,}, the next power of two, and takes as long. Another "
+                "projection, or widths at a power of two, take less."
+            )
+    return None
 
 
 def _trainable(model):

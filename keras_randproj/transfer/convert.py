@@ -1,10 +1,20 @@
 """A model with some dense layers replaced by random ones."""
 
+from typing import Any
+
+import keras
+
 from keras_randproj.transfer.conversion import conversion
 from keras_randproj.transfer.distill import distill
 
 
-def convert(model, rules, data=None, verbose=1, **options):
+def convert(
+    model: keras.Model,
+    rules: Any,
+    data: Any = None,
+    verbose: int | str = 1,
+    **options: Any,
+) -> keras.Model:
     """A new model of the same kind with chosen dense layers replaced.
 
     The model itself is left as it is. Layers keep their names, all others

@@ -19,11 +19,19 @@ class DistillationReport:
         error: Of the closed form.
         fine_tuned_error: After fine-tuning, or `None`.
         mean_error: Of predicting the targets' mean.
-        low_rank_error: Of the teacher's kernel cut to `rank` by its SVD, with
-            the teacher's activation; `None` where the teacher has no kernel.
-        rank: The rank at which that has as many numbers as the EUGen, its
-            frozen matrices counted.
         parameters: All numbers of the EUGen, frozen ones too.
+        stored: Numbers of a file: what is trained, and chosen rows' indices.
+        neurons: How many trained neurons of the teacher were kept.
+        low_rank_error: Of the teacher's layers at a rank that stores as many
+            numbers, fitted to the same rows; `None` where the teacher is no
+            dense layer, or not even rank 1 is that small.
+        low_rank_rank: That rank.
+        low_rank_in_memory_error: The same where it may have as many numbers
+            as the EUGen has in memory, its frozen matrices counted.
+        low_rank_in_memory_rank: That rank.
+        neurons_error: Of the teacher's neurons alone, as many as store as
+            many numbers, chosen likewise; `None` without a pool.
+        method: What stands in the layer's place, see `distill`.
 
     Example:
 
@@ -41,23 +49,52 @@ class DistillationReport:
     held_out_rows: int
     ridge: float
     error: float
-    fine_tuned_error: float | None
     mean_error: float
-    low_rank_error: float | None
-    rank: int | None
     parameters: int
+    stored: int
+    neurons: int = 0
+    fine_tuned_error: float | None = None
+    low_rank_error: float | None = None
+    low_rank_rank: int | None = None
+    low_rank_in_memory_error: float | None = None
+    low_rank_in_memory_rank: int | None = None
+    neurons_error: float | None = None
+    method: str = "eugen"
 
-    def __str__(self):
+    @property
+    def best_rival(self) -> str | None:
+        """What has a smaller error and stores no more numbers, if anything."""
+        rivals = {
+            "the mean": self.mean_error,
+            "a low rank": self.low_rank_error,
+            "the teacher's own neurons": self.neurons_error,
+        }
+        errors = {k: v for k, v in rivals.items() if v is not None}
+        best = min(errors, key=errors.__getitem__)
+        return best if errors[best] < self.error else None
+
+    def __str__(self) -> str:
         lines = [
             f"{self.layer}: {self.rows} rows, {self.held_out_rows} held out, "
-            f"ridge {self.ridge:g}, {self.parameters} parameters",
-            f"  relative error      {self.error:.4f}",
+            f"ridge {self.ridge:g}, {self.stored} numbers stored, "
+            f"{self.parameters} in memory",
+            f"  relative error             {self.error:.4f}",
         ]
-        if self.fine_tuned_error is not None:
-            lines.append(f"  after fine-tuning   {self.fine_tuned_error:.4f}")
-        lines.append(f"  the mean            {self.mean_error:.4f}")
-        if self.low_rank_error is not None:
-            lines.append(
-                f"  SVD of rank {self.rank:<7} {self.low_rank_error:.4f}"
-            )
+        rest = (
+            ("after fine-tuning", self.fine_tuned_error),
+            ("the mean", self.mean_error),
+            (f"rank {self.low_rank_rank}", self.low_rank_error),
+            (
+                f"rank {self.low_rank_in_memory_rank}, memory",
+                self.low_rank_in_memory_error,
+            ),
+            ("neurons alone", self.neurons_error),
+        )
+        lines += [
+            f"  {name:<26} {error:.4f}"
+            for name, error in rest
+            if error is not None
+        ]
+        if self.best_rival:
+            lines.append(f"  Here {self.best_rival} would be better.")
         return "\n".join(lines)

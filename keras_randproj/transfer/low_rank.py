@@ -1,70 +1,115 @@
-"""The baseline of a distillation: the teacher's kernel at a lower rank."""
+"""The rival of a distillation: the teacher's kernels at a lower rank."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
+from keras_randproj.transfer.dense_layers import dense_layers
+from keras_randproj.transfer.normal_equations import NormalEquations
+from keras_randproj.transfer.normal_equations import symmetric_solve
+
+# Of the regressions, relative to the inputs' variance.
+RIDGE = 1e-6
 
 
 class LowRank:
-    """A dense layer with its kernel cut to a rank by the SVD.
+    """Dense layers whose kernels have a rank, fitted to the rows at hand.
+
+    Each kernel is the best one of its rank for the inputs that it is given
+    and the outputs that it should have (reduced-rank regression), and not
+    the nearest one to the teacher's kernel, for which inputs do not matter.
 
     Args:
-        dense: A built `keras.layers.Dense`.
-        rank: Positive integer.
+        layers: The teacher's `Dense` layers, one or two that follow each
+            other.
+        activations: What is applied after each.
+        rank: Positive integer, of all kernels.
     """
 
-    def __init__(self, dense, rank):
+    def __init__(
+        self, layers: Sequence[Any], activations: Sequence[Any], rank: int
+    ) -> None:
+        self.layers = layers
+        self.activations = activations
         self.rank = rank
-        self.activation = dense.activation
-        kernel, self.bias = kernel_and_bias(dense)
-        left, values, right = np.linalg.svd(kernel, full_matrices=False)
-        self.left = left[:, :rank] * values[:rank]
-        self.right = right[:rank]
-        # Squared errors and squared norms of training and held-out rows.
-        self.errors = [0.0, 0.0]
-        self.norms = [0.0, 0.0]
+        # Of each layer that is fitted: left and right factor, and bias.
+        self.factors: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     @classmethod
-    def of(cls, teacher, parameters):
-        """The baseline with no more numbers than `parameters`.
+    def of(
+        cls, layers: Sequence[Any], activations: Sequence[Any], numbers: int
+    ) -> "LowRank | None":
+        """The one with no more numbers than `numbers`; `None` if none has."""
+        sizes = [layer.kernel.shape for layer in layers]
+        spare = numbers - sum(s[1] for s in sizes)
+        rank = min(spare // sum(map(sum, sizes)), *map(min, sizes))
+        return cls(layers, activations, rank) if rank > 0 else None
 
-        Returns:
-            A `LowRank`, or `None` where the teacher is no dense layer, is
-            quantised, or not even rank 1 is that small.
-        """
-        if not isinstance(teacher, keras.layers.Dense):
-            return None
-        if teacher.quantization_mode is not None:
-            return None
-        input_dim, units = teacher.kernel.shape
-        spare = parameters - (units if teacher.use_bias else 0)
-        rank = min(spare // (input_dim + units), input_dim, units)
-        return cls(teacher, rank) if rank > 0 else None
-
-    def __call__(self, x):
-        y = (x @ self.left) @ self.right + self.bias
-        if self.activation is None:
-            return y
-        y = self.activation(ops.convert_to_tensor(y, "float32"))
-        return ops.convert_to_numpy(y)
-
-    def add(self, x, y, held_out):
-        """Adds rows to the errors.
+    def fit(self, pairs: Callable[[], Any]) -> "LowRank":
+        """Fits all layers, one after the other, each in a pass over the rows.
 
         Args:
-            x: Array `(rows, input_dim)`.
-            y: Array `(rows, units)`, the targets.
-            held_out: Boolean array `(rows,)`.
+            pairs: Function that returns an iterable of inputs, targets,
+                weights or `None`, and the teacher's own inputs or `None`.
         """
-        squares = np.sum((self(x) - y) ** 2, axis=1, dtype="float64")
-        norms = np.sum(y.astype("float64") ** 2, axis=1)
-        for k, chosen in enumerate((~held_out, held_out)):
-            self.errors[k] += squares[chosen].sum()
-            self.norms[k] += norms[chosen].sum()
+        for k, layer in enumerate(self.layers):
+            sums: Any = None
+            last = k == len(self.layers) - 1
+            for x, y, weights, teachers in pairs():
+                x = self._given(x)
+                if not last or not _is_linear(self.activations[k]):
+                    # Before an activation, the teacher's own values.
+                    kernel, bias = kernel_and_bias(layer)
+                    y = (x if teachers is None else teachers) @ kernel + bias
+                if sums is None:
+                    sums = NormalEquations(x.shape[1], y.shape[1])
+                sums.add(x, y, weights)
+            self.factors.append(_reduced_rank(sums, self.rank))
+        return self
 
-    def error(self, held_out):
-        """Relative error on the held-out or on the training rows."""
-        k = int(held_out)
-        return float(np.sqrt(self.errors[k] / (self.norms[k] or 1.0)))
+    def as_layer(self) -> keras.Sequential:
+        """The layers themselves, two for each of the teacher's."""
+        parts: list[Any] = []
+        for (left, right, bias), activation in zip(
+            self.factors, self.activations, strict=True
+        ):
+            parts += [(left, None, None), (right, bias, activation)]
+        return dense_layers(self.layers[0], len(self.factors[0][0]), parts)
+
+    def _given(self, x):
+        """What the next layer to be fitted is given."""
+        for (left, right, bias), activation in zip(
+            self.factors, self.activations, strict=False
+        ):
+            x = (x @ left) @ right + bias
+            if not _is_linear(activation):
+                x = ops.convert_to_tensor(x, "float32")
+                x = ops.convert_to_numpy(activation(x))
+        return x
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """The outputs for inputs `(rows, input_dim)`."""
+        return self._given(x)
+
+
+def _reduced_rank(sums, rank):
+    """Factors and bias of the best map of a rank."""
+    gram, cross, mean_x, mean_y = sums.centred()
+    size = np.sqrt(np.maximum(np.diag(gram), 0))
+    inverse = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
+    scaled = gram * inverse[:, None] * inverse
+    kernel = symmetric_solve(scaled, cross * inverse[:, None], RIDGE)
+    kernel = kernel * inverse[:, None]
+    _, vectors = np.linalg.eigh(kernel.T @ gram @ kernel)
+    kept = vectors[:, -rank:]
+    left, right = kernel @ kept, kept.T
+    return left, right, mean_y - (mean_x @ left) @ right
+
+
+def _is_linear(activation):
+    return activation in (None, keras.activations.linear)

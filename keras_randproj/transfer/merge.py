@@ -1,12 +1,14 @@
 """Folds the linear layer that follows a EUGen into its head."""
 
+from typing import Any
+
 import keras
 
 from keras_randproj.layers import EUGenDense
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
 
 
-def merge(eugen, *following):
+def merge(eugen: EUGenDense, *following: Any) -> keras.layers.Layer:
     """One layer for a EUGen and the dense layer that follows it.
 
     The head and the following kernel become one product from the features to

@@ -1,5 +1,7 @@
 """Least squares from sums, so that data of any length fits in memory."""
 
+import copy
+
 import numpy as np
 
 # Relative ridges that "auto" tries, on features of unit variance.
@@ -7,6 +9,10 @@ RIDGES = (0.0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 
 # Directions of less relative variance are rounding errors of float32 features.
 RESOLUTION = 1e-11
+
+
+# Columns whose products with all others are made at a time.
+BLOCK = 2048
 
 
 class NormalEquations:
@@ -19,33 +25,80 @@ class NormalEquations:
 
     def __init__(self, num_features, units):
         self.rows = 0
+        self.weight = 0.0
         self.features = np.zeros(num_features)
         self.targets = np.zeros(units)
         self.features_features = np.zeros((num_features, num_features))
         self.features_targets = np.zeros((num_features, units))
         self.square = 0.0
 
-    def add(self, features, targets):
+    def add(self, features, targets, weights=None):
         """Adds rows.
 
         Args:
             features: Array `(rows, num_features)`.
             targets: Array `(rows, units)`.
+            weights: Array `(rows,)`, how much each row counts; `None` for 1.
         """
         features = features.astype("float64", copy=False)
         targets = targets.astype("float64", copy=False)
+        if weights is None:
+            weights = np.ones(len(features))
         self.rows += len(features)
-        self.features += features.sum(axis=0)
-        self.targets += targets.sum(axis=0)
-        self.features_features += features.T @ features
+        self.weight += float(weights.sum())
+        self.features += weights @ features
+        self.targets += weights @ targets
+        # Of x * root with itself BLAS makes a half.
+        root = np.sqrt(weights)[:, None]
+        features, targets = features * root, targets * root
+        for start in range(0, features.shape[1], BLOCK):
+            stop = start + BLOCK
+            part = features[:, start:stop]
+            self.features_features[start:stop, start:stop] += part.T @ part
+            rest = part.T @ features[:, stop:]
+            self.features_features[start:stop, stop:] += rest
+            self.features_features[stop:, start:stop] += rest.T
         self.features_targets += features.T @ targets
         self.square += float(np.sum(targets**2))
+
+    def take(self, columns):
+        """The sums of some of the features.
+
+        Args:
+            columns: Integer array.
+
+        Returns:
+            A `NormalEquations`.
+        """
+        some = copy.copy(self)
+        some.features = self.features[columns]
+        some.features_features = self.features_features[
+            np.ix_(columns, columns)
+        ]
+        some.features_targets = self.features_targets[columns]
+        return some
+
+    def centred(self, use_bias=True):
+        """Means of products, those of the means taken off.
+
+        Args:
+            use_bias: Boolean; without one nothing is taken off.
+
+        Returns:
+            Products of features with each other and with the targets, and
+            the means of features and targets.
+        """
+        mean_x = self.features / self.weight * bool(use_bias)
+        mean_y = self.targets / self.weight * bool(use_bias)
+        gram = self.features_features / self.weight - np.outer(mean_x, mean_x)
+        cross = self.features_targets / self.weight - np.outer(mean_x, mean_y)
+        return gram, cross, mean_x, mean_y
 
     def squared_error(self, kernel, bias):
         """Sum over all rows of `||features @ kernel + bias - targets||^2`."""
         linear = np.sum(kernel * (self.features_targets))
         quadratic = np.sum(kernel * (self.features_features @ kernel))
-        shift = self.rows * bias @ bias - 2 * bias @ self.targets
+        shift = self.weight * bias @ bias - 2 * bias @ self.targets
         cross = 2 * bias @ (kernel.T @ self.features)
         total = quadratic - 2 * linear + shift + cross + self.square
         return max(float(total), 0.0)
@@ -60,10 +113,7 @@ class NormalEquations:
         Returns:
             float64 arrays `(num_features, units)` and `(units,)`.
         """
-        mean_x = self.features / self.rows if use_bias else 0 * self.features
-        mean_y = self.targets / self.rows if use_bias else 0 * self.targets
-        gram = self.features_features / self.rows - np.outer(mean_x, mean_x)
-        cross = self.features_targets / self.rows - np.outer(mean_x, mean_y)
+        gram, cross, mean_x, mean_y = self.centred(use_bias)
         size = np.sqrt(np.maximum(np.diag(gram), 0))
         inverse = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
         gram = gram * inverse[:, None] * inverse

@@ -10,19 +10,23 @@ def is_one_shot(data):
     return hasattr(data, "__next__")
 
 
-def batches(data, batch_size):
-    """Batches of model inputs and, where given, targets, as NumPy arrays.
+def batches(data, batch_size, inputs=1):
+    """Batches of inputs, targets and sample weights, as NumPy arrays.
 
     Args:
-        data: Array, or dict, list or `(inputs, targets)` tuple of arrays; or
-            an iterable of batches: a generator, a `tf.data.Dataset`, a torch
-            `DataLoader`, a `keras.utils.PyDataset`. Batches may be tuples
-            `(inputs, targets)`.
+        data: Array, dict of arrays, or `(inputs, targets)` or `(inputs,
+            targets, weights)` tuple of arrays; or an iterable of batches: a
+            list, a generator, a `tf.data.Dataset`, a torch `DataLoader`, a
+            `keras.utils.PyDataset`. Batches may be such tuples, too.
         batch_size: Integer, rows of a batch; for arrays.
+        inputs: Integer, how many inputs a model has: a list of so many
+            arrays, if not one, is those and no list of batches.
 
     Yields:
-        Pairs of inputs and targets; targets are `None` where not given.
+        Inputs, targets and weights; `None` where not given.
     """
+    if isinstance(data, list) and not _are_inputs(data, inputs):
+        data = iter(data)
     if isinstance(data, keras.utils.PyDataset):
         data = map(data.__getitem__, range(data.num_batches))
     leaves = keras.tree.flatten(data)
@@ -32,8 +36,14 @@ def batches(data, batch_size):
     for batch in data:
         if isinstance(batch, list):
             batch = tuple(batch)
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        yield _numpy(x), _numpy(y)
+        parts = keras.utils.unpack_x_y_sample_weight(batch)
+        yield tuple(map(_numpy, parts))
+
+
+def _are_inputs(data, inputs):
+    """Whether a list holds the arrays of a model with several inputs."""
+    arrays = all(hasattr(part, "shape") for part in data)
+    return inputs > 1 and len(data) == inputs and arrays
 
 
 def _slices(data, leaves, batch_size):
@@ -44,12 +54,12 @@ def _slices(data, leaves, batch_size):
             f"Received lengths: {sorted(counts)}"
         )
     if isinstance(data, tuple):
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        parts = keras.utils.unpack_x_y_sample_weight(data)
     else:
-        x, y = data, None
+        parts = data, None, None
     for start in range(0, max(counts, default=0), batch_size):
         part = slice(start, start + batch_size)
-        yield _numpy(x, part), _numpy(y, part)
+        yield tuple(_numpy(leaf, part) for leaf in parts)
 
 
 def _numpy(structure, part=slice(None)):
@@ -66,6 +76,40 @@ def _numpy(structure, part=slice(None)):
         )
 
     return keras.tree.map_structure(convert, structure)
+
+
+def weights_of_rows(lead, *weights):
+    """How much each row of a layer's inputs counts.
+
+    Args:
+        lead: Shape of the inputs without their last axis.
+        *weights: Arrays of the first axes of that shape: sample weights, a
+            mask; or `None`. Where they have more axes, as for a layer behind
+            a pooling, a row counts as much as the heaviest of its parts.
+
+    Returns:
+        float64 array, or `None` where all rows count the same.
+
+    Raises:
+        ValueError: If one does not fit.
+    """
+    total = None
+    for weight in weights:
+        if weight is None:
+            continue
+        weight = np.asarray(weight, "float64")
+        if weight.ndim > len(lead):
+            weight = weight.max(axis=tuple(range(len(lead), weight.ndim)))
+        if weight.shape != lead[: weight.ndim] or weight.min(initial=0) < 0:
+            raise ValueError(
+                "Sample weights and masks must be non-negative, and have the "
+                "first axes of the inputs of each layer that is fitted. "
+                f"Received: shape {weight.shape}, for inputs of {lead} rows"
+            )
+        weight = weight.reshape(*weight.shape, *[1] * (len(lead) - weight.ndim))
+        weight = np.broadcast_to(weight, lead).ravel()
+        total = weight if total is None else total * weight
+    return total
 
 
 def check_finite(array, first_row, what):

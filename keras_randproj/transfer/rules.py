@@ -1,6 +1,8 @@
 """Which layers a conversion replaces, and by what."""
 
 import fnmatch
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -10,7 +12,7 @@ from keras_randproj.layers.attention.parts import is_attention
 from keras_randproj.transfer.attention import prp_attention
 
 
-def to_prp(**options):
+def to_prp(**options: Any) -> Callable[[Any], Any]:
     """A rule's right side: dense layers and attention become PRP layers.
 
     A `Dense` or `EinsumDense` becomes a `PRPDense`, a
@@ -51,7 +53,9 @@ def to_prp(**options):
     return make
 
 
-def to_eugen(num_features, order=2, unbiased=False, **options):
+def to_eugen(
+    num_features: int, order: int = 2, unbiased: bool = False, **options: Any
+) -> Callable[[Any], Any]:
     """A rule's right side: a dense layer and its activation become a EUGen.
 
     Args:
@@ -83,6 +87,58 @@ def to_eugen(num_features, order=2, unbiased=False, **options):
             **options,
         )
 
+    return make
+
+
+def feed_forwards(
+    num_features: int, order: int = 1, shift: float = 1.0, **options: Any
+) -> Callable[[Any], Any]:
+    """A rule's right side: feed-forward blocks become one EUGen each.
+
+    A block is `Dense -> activation -> (Dropout) -> Dense` with nothing else
+    between, in a model of any kind; the rule's left side selects the first
+    Dense. The EUGen is fitted to the block's output, so that it has no inner
+    width: most of its speed comes from that. For `distill`, which finds the
+    blocks while the model runs on data.
+
+    Args:
+        num_features: Positive integer, features of one block of the EUGen.
+        order: Positive integer.
+        shift: Positive float or `None`, see `EUGenDense`.
+        **options: Further arguments of `EUGenDense`.
+
+    Returns:
+        A function from a block to its replacement.
+
+    Example:
+
+    >>> teacher = keras.Sequential(
+    ...     [keras.Input((16,)), keras.layers.Dense(64, "relu", name="inner"),
+    ...      keras.layers.Dense(8)])
+    >>> x = np.random.default_rng(0).normal(size=(2000, 16))
+    >>> rules = {"*": feed_forwards(num_features=32)}
+    >>> student, _ = distill(teacher, x, rules, pool=256, verbose=0)
+    >>> student.get_layer("inner").units
+    8
+    """
+
+    def make(block):
+        return EUGenDense(
+            block.second.units,
+            num_features,
+            order=order,
+            **{
+                "feature_activation": block.activation,
+                "norm_feature": False,
+                "projection": "gaussian",
+                "shift": shift,
+                "name": block.first.name,
+                "dtype": block.first.dtype_policy,
+                **options,
+            },
+        )
+
+    make.takes_blocks = True  # type: ignore[attr-defined]
     return make
 
 

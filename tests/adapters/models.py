@@ -41,14 +41,15 @@ def pixels(rng, rows=3):
 # For each layer a form that it can have; all forms are there.
 RULES = {
     "*query": [adapters.Modulation(), adapters.SeededLowRank(3, seed=1)],
-    "*value": adapters.LowRank(2),
+    "*value": [adapters.SeededUpdate(20, 2, seed=3), adapters.Modulation()],
+    "*key": adapters.LowRank(2),
     "*attention_output": [
         adapters.SeededLowRank(3, seed=2, projection="rademacher"),
         adapters.Modulation(scale=False),
     ],
     "inner": [adapters.Modulation(bias=False), adapters.FullRank()],
     "words": [adapters.Modulation(alpha=False), adapters.LowRank(2)],
-    "head": adapters.FullRank(),
+    "head": [adapters.FullRank(), adapters.SeededUpdate(20, 2, seed=3)],
 }
 IMAGE_RULES = {
     "conv": [adapters.Modulation(), adapters.LowRank(2)],

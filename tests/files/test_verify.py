@@ -13,6 +13,8 @@ from keras_randproj.files import verify
 from keras_randproj.files.summary import status
 from keras_randproj.files.summary import text
 
+pytestmark = pytest.mark.one_backend
+
 FAMILIES = [
     "gaussian",
     "rademacher",

@@ -1,17 +1,12 @@
 """EUGenDense as a Keras layer: oracle, files, shapes, precision, errors."""
 
-import json
-import os
 import random
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 from keras_harness import run_layer_test
-from readers import READER
 
 from keras_randproj import EUGenDense
 from keras_randproj import matrices
@@ -245,18 +240,7 @@ def test_a_file_of_other_features_is_refused(tmp_path):
         second.load_weights(tmp_path / "first.weights.h5")
 
 
-LOADER = """
-import json, sys
-import keras, numpy as np
-import keras_randproj
-model = keras.models.load_model(sys.argv[1])
-x = np.load(sys.argv[2])
-out = keras.ops.convert_to_numpy(model(x))
-print(json.dumps(out.tolist()))
-"""
-
-
-def test_another_backend_reads_the_file(tmp_path, rng):
+def test_another_backend_reads_the_file(tmp_path, rng, other_backend):
     layers = [
         EUGenDense(4, 9, seed=5, projection=family, **variant)
         for family, variant in zip(
@@ -269,21 +253,8 @@ def test_another_backend_reads_the_file(tmp_path, rng):
     x = rng.normal(size=(3, 6)).astype("float32")
     expected = numpy_of(model(x))
     model.save(tmp_path / "model.keras")
-    np.save(tmp_path / "x.npy", x)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            LOADER,
-            str(tmp_path / "model.keras"),
-            str(tmp_path / "x.npy"),
-        ],
-        env={**os.environ, "KERAS_BACKEND": READER},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = json.loads(done.stdout.strip().splitlines()[-1])
+    path = str(tmp_path / "model.keras")
+    found = other_backend("predict", path, x.tolist())
     difference = np.abs(np.array(found) - expected).max()
     assert difference < 1e-3 * np.abs(expected).max()
 

@@ -107,6 +107,8 @@ def within(found, target):
     return np.abs(found.mean(axis=0) - target) < 4 * error
 
 
+# In float64 NumPy, whatever the backend is.
+@pytest.mark.one_backend
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("family", ["gaussian", "rademacher"])
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
@@ -121,6 +123,7 @@ def test_mean_and_variance(order, family, shared):
     assert abs(ratio - 1) < 0.05, ratio
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("damage", ["sign", "exponent"])
 def test_a_wrong_sign_or_exponent_is_seen(damage):
     """The bounds above are tight enough to refuse the known mistakes."""
@@ -192,6 +195,7 @@ def test_a_large_bias_widens_the_range_that_the_polynomial_fits(activation):
     assert np.all(polyval(bias, narrow) > 1.5 * bias)
 
 
+@pytest.mark.one_backend
 def test_orthogonal_features_have_less_variance():
     """At order 1, where the paper proves it."""
     kernel, inputs = problem()

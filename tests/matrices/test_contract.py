@@ -4,7 +4,12 @@ import numpy as np
 import oracle
 import pytest
 
+from keras_randproj import matrices
 from keras_randproj import projections
+from keras_randproj.matrices.count_sketch import columns
+from keras_randproj.matrices.count_sketch import counts
+
+pytestmark = pytest.mark.one_backend
 
 SIGNED = (*oracle.TILED, "hadamard")
 SHAPES = [
@@ -152,3 +157,17 @@ def test_entries_refuses(arguments):
     good = {"family": "gaussian", "seed": 1, "rows": (0, 2), "cols": (0, 2)}
     with pytest.raises(ValueError, match="Received"):
         projections.entries(**{**good, **arguments})
+
+
+@pytest.mark.parametrize(("seed", "cols"), [(0, 1), (1, 7), (2**64 - 1, 32)])
+def test_count_sketch(seed, cols):
+    wanted = [oracle.count_sketch_row(seed, cols, i) for i in range(3 * cols)]
+    for start, stop in ((0, 3 * cols), (cols // 2, 2 * cols + 1), (2, 2)):
+        found = columns(seed, cols, (start, stop))
+        assert list(zip(*found, strict=True)) == wanted[start:stop]
+    shape = (2 * cols + cols // 2, cols)
+    matrix = matrices.get("count_sketch").matrix(seed, shape)
+    held = (matrix != 0).sum(0)
+    np.testing.assert_array_equal(counts(seed, shape), held)
+    unit = matrix / np.sqrt(cols * held)
+    np.testing.assert_allclose(unit.T @ unit, np.eye(cols), atol=1e-12)

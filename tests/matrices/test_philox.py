@@ -7,6 +7,8 @@ import pytest
 from keras_randproj.matrices import derive_seed
 from keras_randproj.matrices import philox4x32
 
+pytestmark = pytest.mark.one_backend
+
 # Random123, tests/kat_vectors: counter, key words, answer.
 KNOWN = [
     (

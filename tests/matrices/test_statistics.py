@@ -14,6 +14,8 @@ from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.matrices import derive_seed
 
+pytestmark = pytest.mark.one_backend
+
 SIDE = 1024
 ENTRIES = SIDE * SIDE
 # Fourth and eighth moments of an entry: the standard error of a kurtosis is

@@ -7,7 +7,6 @@ import pytest
 from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
 from keras_randproj.report import summary
-from keras_randproj.report.summary import text
 
 
 def model(**arguments):
@@ -59,7 +58,7 @@ def test_nested_models_are_entered():
 
 def test_text_has_a_line_for_each_row():
     rows = summary(model())
-    lines = text(rows).splitlines()
+    lines = str(rows).splitlines()
     assert len(lines) == len(rows) + 3
     assert lines[-1].startswith("total")
 
@@ -103,7 +102,7 @@ def test_flops_are_unknown_where_a_matrix_is_no_dense_layers():
     )
     rows = summary(net)
     assert [row.flops for row in rows] == [None, 80, 80]
-    assert text(rows).splitlines()[2].endswith("-")
+    assert str(rows).splitlines()[2].endswith("-")
 
 
 def test_eugen_dense_stands_for_a_dense():

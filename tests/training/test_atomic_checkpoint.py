@@ -227,6 +227,8 @@ def test_remote_paths_are_refused():
         AtomicCheckpoint("gs://bucket/m.keras")
 
 
+# Who writes does not matter to the file system.
+@pytest.mark.one_backend
 def test_a_process_killed_while_it_writes(tmp_path):
     path = tmp_path / "m.weights.h5"
     process = subprocess.Popen(

@@ -205,7 +205,7 @@ def test_what_is_skipped_has_a_reason(capsys):
             keras.layers.Dense(6, name="one"),
             keras.layers.Lambda(lambda t: 2 * t, name="double"),
             keras.layers.EinsumDense("abc,bd->adc", (2, 6), name="mixing"),
-            keras.layers.Conv1D(3, 1, name="conv"),
+            keras.layers.Conv1D(3, 1, groups=3, name="conv"),
             keras.layers.Dense(3, activation="softmax", name="last"),
         ]
     )
@@ -219,7 +219,7 @@ def test_what_is_skipped_has_a_reason(capsys):
     reasons = {path.split("/")[-1]: why for path, why in done.skipped}
     assert "Lambda" in reasons["double"]
     assert "last axes" in reasons["mixing"]
-    assert "no Dense" in reasons["conv"]
+    assert "groups 1" in reasons["conv"]
     assert "no polynomial" in reasons["last"]
     printed = capsys.readouterr().out
     for text in (
@@ -429,3 +429,19 @@ def test_keras_hub(name, rng):
         wanted, got = numpy_of(wanted), numpy_of(got)
         change = np.linalg.norm(got - wanted) / np.linalg.norm(wanted)
         assert 0 < change < 0.1, change
+
+
+@pytest.mark.parametrize(
+    ("width", "projection", "warned"),
+    [
+        (33, "hadamard", True),
+        (33, "gaussian", False),
+        (64, "hadamard", False),
+    ],
+)
+def test_padding_and_the_start_are_said(width, projection, warned, capsys):
+    model = keras.Sequential([keras.Input((width,)), keras.layers.Dense(64)])
+    convert(model, {"*": to_prp(projection=projection)})
+    said = capsys.readouterr().out
+    assert "starts near chance" in said
+    assert ("pads 33 inputs to 64" in said) == warned

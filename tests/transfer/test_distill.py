@@ -125,13 +125,14 @@ def test_convert_with_data_is_the_same(model, x):
     )
 
 
-def test_a_generator_serves_one_layer(model, x):
-    batches = (x[k : k + 100] for k in range(0, 400, 100))
-    _, reports = distill(model, batches, {"first": RULES["first"]}, verbose=0)
-    assert reports[0].rows == 360
-    batches = (x[k : k + 100] for k in range(0, 400, 100))
-    with pytest.raises(ValueError, match="only once"):
-        distill(model, batches, RULES, verbose=0)
+def test_lists_and_generators_of_batches(model, x):
+    wanted = [report.error for report in distill(model, x, RULES, verbose=0)[1]]
+    batches = [x[k : k + 100] for k in range(0, 400, 100)]
+    for data in (batches, iter(batches), [(b, None) for b in batches]):
+        _, reports = distill(model, data, RULES, verbose=0)
+        assert [r.rows for r in reports] == [360, 360]
+        errors = [report.error for report in reports]
+        np.testing.assert_allclose(errors, wanted, rtol=1e-3)
 
 
 def test_bad_arguments(model, x):

@@ -7,3 +7,6 @@ from keras_randproj.adapters.forms.modulation import Modulation as Modulation
 from keras_randproj.adapters.forms.seeded_low_rank import (
     SeededLowRank as SeededLowRank,
 )
+from keras_randproj.adapters.forms.seeded_update import (
+    SeededUpdate as SeededUpdate,
+)

@@ -33,12 +33,16 @@ class Form:
     order = 1
     kinds: tuple[str, ...] = ("Dense", "EinsumDense")
 
-    def __init__(self, lr_multiplier=1.0):
+    def __init__(self, lr_multiplier: float = 1.0) -> None:
         self.lr_multiplier = positive_number("lr_multiplier", lr_multiplier)
 
     def vectors(self, layer: Any) -> dict[str, tuple[int, ...]]:
         """Shapes of what is learned for a layer, by name."""
         raise NotImplementedError
+
+    def shared_size(self) -> int:
+        """Size of a vector that all layers with this form share; 0 for none."""
+        return 0
 
     def initializer(self, name: str) -> Any:
         """What a learned array is filled with."""
@@ -47,6 +51,9 @@ class Form:
     def multiplier(self, name: str) -> float:
         """By what a stored array is multiplied."""
         return self.lr_multiplier
+
+    def check(self, sizes: Any) -> None:
+        """Raises `ValueError` where a layer of such `Sizes` cannot have it."""
 
     def projections(self, layer: Any) -> dict[str, tuple[Any, int]]:
         """Seed-made matrices: unbuilt `Projection` layers and input sizes."""
@@ -61,7 +68,7 @@ class Form:
         return y
 
     def fold(
-        self, kernel: np.ndarray, bias: np.ndarray, values: dict
+        self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict
     ) -> tuple[np.ndarray, np.ndarray]:
         """Kernel `(rows, cols)` and bias with this form in them, float64."""
         raise NotImplementedError

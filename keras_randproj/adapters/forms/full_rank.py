@@ -1,5 +1,9 @@
 """An update of all entries of a kernel."""
 
+from typing import Any
+
+import numpy as np
+
 from keras_randproj.adapters.forms.form import Form
 
 
@@ -24,12 +28,18 @@ class FullRank(Form):
 
     kinds = ("Dense", "EinsumDense", "Conv2D", "Embedding")
 
-    def vectors(self, layer):
+    def vectors(self, layer: Any) -> dict[str, tuple[int, ...]]:
         return {"update": layer.matrix_shape}
 
-    def after(self, layer, y, x, values):
+    def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
         wide = layer.multiply(x, values["update"])
         return y + layer.output_axes_of(wide)
 
-    def fold(self, kernel, bias, values):
+    def fold(
+        self,
+        layer: Any,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        values: dict,
+    ) -> tuple[np.ndarray, np.ndarray]:
         return kernel + values["update"], bias

@@ -1,6 +1,9 @@
 """LoRA."""
 
+from typing import Any
+
 import keras
+import numpy as np
 
 from keras_randproj.adapters.forms.form import Form
 from keras_randproj.arguments import positive_integer
@@ -32,21 +35,27 @@ class LowRank(Form):
     argument_types = {"rank": int, "lr_multiplier": float}
     kinds = ("Dense", "EinsumDense", "Conv2D", "Embedding")
 
-    def __init__(self, rank=4, lr_multiplier=1.0):
+    def __init__(self, rank: int = 4, lr_multiplier: float = 1.0) -> None:
         super().__init__(lr_multiplier)
         self.rank = positive_integer("rank", rank)
 
-    def vectors(self, layer):
+    def vectors(self, layer: Any) -> dict[str, tuple[int, ...]]:
         rows, cols = layer.matrix_shape
         return {"a": (rows, self.rank), "b": (self.rank, cols)}
 
-    def initializer(self, name):
+    def initializer(self, name: str) -> Any:
         return keras.initializers.HeUniform() if name == "a" else "zeros"
 
-    def after(self, layer, y, x, values):
+    def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
         low = layer.multiply(x, values["a"])
         wide = layer.multiply_last(low, values["b"])
         return y + layer.output_axes_of(wide)
 
-    def fold(self, kernel, bias, values):
+    def fold(
+        self,
+        layer: Any,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        values: dict,
+    ) -> tuple[np.ndarray, np.ndarray]:
         return kernel + values["a"] @ values["b"], bias

@@ -1,5 +1,7 @@
 """Vectors around a layer's own kernel."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_randproj.adapters.forms.form import Form
@@ -52,7 +54,13 @@ class Modulation(Form):
     order = 0
     kinds = ("Dense", "EinsumDense", "Conv2D", "Embedding")
 
-    def __init__(self, alpha=True, scale=True, bias=True, lr_multiplier=10.0):
+    def __init__(
+        self,
+        alpha: bool = True,
+        scale: bool = True,
+        bias: bool = True,
+        lr_multiplier: float = 10.0,
+    ) -> None:
         super().__init__(lr_multiplier)
         self.alpha = bool(alpha)
         self.scale = bool(scale)
@@ -63,13 +71,15 @@ class Modulation(Form):
                 f"Received: alpha={alpha}, scale={scale}, bias={bias}"
             )
 
-    def vectors(self, layer):
+    def vectors(self, layer: Any) -> dict[str, tuple[int, ...]]:
         sizes = {
             "alpha": layer.input_channels if self.alpha else 0,
             "scale": layer.matrix_shape[1] if self.scale else 0,
             "bias": layer.matrix_shape[1] if self.bias else 0,
         }
-        found = {name: (size,) for name, size in sizes.items() if size}
+        found: dict[str, tuple[int, ...]] = {
+            name: (size,) for name, size in sizes.items() if size
+        }
         if not found:
             raise ValueError(
                 f"{self} learns nothing for an Embedding, which has no inputs "
@@ -77,15 +87,15 @@ class Modulation(Form):
             )
         return found
 
-    def multiplier(self, name):
+    def multiplier(self, name: str) -> float:
         return 1.0 if name == "bias" else self.lr_multiplier
 
-    def before(self, layer, x, values):
+    def before(self, layer: Any, x: Any, values: dict) -> Any:
         if "alpha" not in values:
             return x
         return x * layer.along_input(1.0 + values["alpha"], x)
 
-    def after(self, layer, y, x, values):
+    def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
         shift = values.get("bias")
         if "scale" in values:
             # The kernel's part is scaled, and not the layer's own bias.
@@ -96,7 +106,13 @@ class Modulation(Form):
             y = y * layer.along_output(1.0 + values["scale"], y)
         return y if shift is None else y + layer.along_output(shift, y)
 
-    def fold(self, kernel, bias, values):
+    def fold(
+        self,
+        layer: Any,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        values: dict,
+    ) -> tuple[np.ndarray, np.ndarray]:
         if "alpha" in values:
             alpha = 1 + values["alpha"]
             # The rows of a convolution repeat its channels.

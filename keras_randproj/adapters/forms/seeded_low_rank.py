@@ -1,5 +1,9 @@
 """Two matrices of a seed, and two vectors between and behind them."""
 
+from typing import Any
+
+import numpy as np
+
 from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.adapters.forms.form import Form
@@ -51,12 +55,12 @@ class SeededLowRank(Form):
 
     def __init__(
         self,
-        rank=64,
-        seed=None,
-        projection="gaussian",
-        storage="dense",
-        lr_multiplier=10.0,
-    ):
+        rank: int = 64,
+        seed: int | None = None,
+        projection: str = "gaussian",
+        storage: str = "dense",
+        lr_multiplier: float = 10.0,
+    ) -> None:
         super().__init__(lr_multiplier)
         self.rank = positive_integer("rank", rank)
         self.seed = resolve_seed(seed)
@@ -65,10 +69,10 @@ class SeededLowRank(Form):
         )
         self.storage = one_of("storage", storage, ("dense", "seed", "packed"))
 
-    def vectors(self, layer):
+    def vectors(self, layer: Any) -> dict[str, tuple[int, ...]]:
         return {"middle": (self.rank,), "out": (layer.matrix_shape[1],)}
 
-    def projections(self, layer):
+    def projections(self, layer: Any) -> dict[str, tuple[Any, int]]:
         rows, cols = layer.matrix_shape
 
         def make(k, units):
@@ -85,14 +89,20 @@ class SeededLowRank(Form):
             "b": (make(1, cols), self.rank),
         }
 
-    def after(self, layer, y, x, values):
+    def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
         low = values["a"].call(layer.flat_input(x))
         low = low * layer.along_last(1.0 + values["middle"], low)
         wide = values["b"].call(low)
         wide = wide * layer.along_last(values["out"], wide)
         return y + layer.output_axes_of(wide)
 
-    def fold(self, kernel, bias, values):
+    def fold(
+        self,
+        layer: Any,
+        kernel: np.ndarray,
+        bias: np.ndarray,
+        values: dict,
+    ) -> tuple[np.ndarray, np.ndarray]:
         a, b = (values[name].materialize() for name in "ab")
         update = (a * (1 + values["middle"])) @ b * values["out"]
         return kernel + update, bias

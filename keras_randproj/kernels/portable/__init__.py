@@ -32,7 +32,11 @@ def modulate(operands, x, alphas, scale=None, bias=None):
 def _one(operand, x, alpha, scale, bias):
     if not isinstance(operand, SignedHadamard) or operand.positions is None:
         return reference.modulate([operand], x, [alpha], scale, bias)
-    positions = chosen_positions(operand.seed, (operand.rows, operand.cols))
+    if operand.chosen is None:
+        shape = operand.rows, operand.cols
+        positions = chosen_positions(operand.seed, shape)
+    else:
+        positions = np.array(operand.chosen, "int32")
     groups, order = operand.signs.shape
     every = replace(operand, cols=groups * order, positions=None)
     if operand.transposed:

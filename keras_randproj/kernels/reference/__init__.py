@@ -7,10 +7,12 @@ from keras import ops
 
 from keras_randproj.kernels.devices import eager_torch
 from keras_randproj.kernels.gain import split_gain
+from keras_randproj.kernels.operands import ChosenTiles
 from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.operands import StoredMatrix
+from keras_randproj.kernels.reference import chosen
 from keras_randproj.kernels.reference import hadamard
 from keras_randproj.kernels.reference import packed
 from keras_randproj.kernels.reference import seeded
@@ -20,6 +22,7 @@ PRODUCTS: dict[type, Callable] = {
     StoredMatrix: stored.multiply,
     SignedHadamard: hadamard.multiply,
     SeededTiles: seeded.multiply,
+    ChosenTiles: chosen.multiply,
     PackedMatrix: packed.multiply,
 }
 

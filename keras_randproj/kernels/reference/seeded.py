@@ -41,10 +41,29 @@ def multiply(operand: SeededTiles, x, alpha):
 def _block(spec, key, i, j, height, width):
     """Entries of block (i, j) as a float32 tensor."""
     down, across = height // spec.rows, width // spec.cols
+    tile_row = i * down + ops.arange(down, dtype="int32")
+    tile_col = j * across + ops.arange(across, dtype="int32")
+    codes = codes_of_tiles(spec, key, tile_row, tile_col)
+    codes = ops.reshape(ops.transpose(codes, (0, 2, 1, 3)), (height, width))
+    return entries(spec, codes)
+
+
+def codes_of_tiles(spec, key, tile_row, tile_col):
+    """The raw bits of the entries of some tiles.
+
+    Args:
+        spec: `TileSpec`.
+        key: int32 tensor `(4,)`, see `SeededTiles`.
+        tile_row: int32 tensor `(down,)`.
+        tile_col: int32 tensor `(across,)`.
+
+    Returns:
+        int32 tensor `(down, across, spec.rows, spec.cols)`.
+    """
     dtype = _word_dtype()
-    tile_row = ops.cast(i * down + ops.arange(down, dtype="int32"), dtype)
-    tile_col = ops.cast(j * across + ops.arange(across, dtype="int32"), dtype)
-    shape = (down, across)
+    shape = tile_row.shape[0], tile_col.shape[0]
+    tile_row = ops.cast(tile_row, dtype)
+    tile_col = ops.cast(tile_col, dtype)
     counter = (
         ops.broadcast_to(tile_row[:, None], shape),
         ops.broadcast_to(tile_col[None, :], shape),
@@ -56,8 +75,11 @@ def _block(spec, key, i, j, height, width):
     codes = ops.right_shift(ops.expand_dims(words, -1), shifts)
     codes = ops.bitwise_and(codes, _word((1 << spec.bits) - 1))
     codes = ops.cast(codes, "int32")
-    codes = ops.reshape(codes, (down, across, spec.rows, spec.cols))
-    codes = ops.reshape(ops.transpose(codes, (0, 2, 1, 3)), (height, width))
+    return ops.reshape(codes, (*shape, spec.rows, spec.cols))
+
+
+def entries(spec, codes):
+    """The entries that raw bits stand for, at unit variance."""
     return ops.take(_table(spec.values), codes)
 
 

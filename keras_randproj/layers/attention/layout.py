@@ -140,3 +140,30 @@ class AttentionLayout:
             *(query_shape[axis] for axis in self.axes),
             *(value_shape[axis] for axis in self.axes),
         )
+
+
+def check_shapes(query_shape, value_shape, key_shape):
+    """The key's shape, once the three are known to fit.
+
+    Args:
+        query_shape: Tuple, shape of the queries.
+        value_shape: Tuple, shape of the values.
+        key_shape: Tuple, shape of the keys; `None` for that of the values.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    key_shape = value_shape if key_shape is None else key_shape
+    if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
+        raise ValueError(
+            "All dimensions of `value` and `key` but the last must be equal. "
+            f"Received: value_shape={tuple(value_shape)}, "
+            f"key_shape={tuple(key_shape)}"
+        )
+    if len(query_shape) < 3 or len(value_shape) != len(query_shape):
+        raise ValueError(
+            "`query` and `value` must have the same rank, 3 or more: (batch, "
+            f"..., features). Received: query_shape={tuple(query_shape)}, "
+            f"value_shape={tuple(value_shape)}"
+        )
+    return key_shape

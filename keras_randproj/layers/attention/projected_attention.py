@@ -1,6 +1,7 @@
 """Multi-head attention, whatever makes its queries, keys and values."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,11 +9,16 @@ from keras import ops
 
 from keras_randproj import config as settings
 from keras_randproj import divided
+from keras_randproj._types import Config
+from keras_randproj._types import Identifier
+from keras_randproj._types import Shape
+from keras_randproj._types import Tensor
 from keras_randproj.arguments import integers
 from keras_randproj.arguments import last_dimension
 from keras_randproj.arguments import positive_integer
 from keras_randproj.layers.attention import cache as attention_cache
 from keras_randproj.layers.attention.layout import AttentionLayout
+from keras_randproj.layers.attention.layout import check_shapes
 from keras_randproj.layers.attention.mask import AttentionMask
 from keras_randproj.layers.dense_holder import DenseHolder
 
@@ -26,20 +32,20 @@ class ProjectedAttention(DenseHolder):
 
     def __init__(
         self,
-        num_heads,
-        key_dim,
-        value_dim=None,
-        num_key_value_heads=None,
-        dropout=0.0,
-        use_bias=True,
-        output_shape=None,
-        attention_axes=None,
-        sliding_window=None,
-        flash_attention=None,
-        use_gate=False,
-        seed=None,
-        **kwargs,
-    ):
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        num_key_value_heads: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        use_gate: bool = False,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_heads = positive_integer("num_heads", num_heads)
         self.key_dim = positive_integer("key_dim", key_dim)
@@ -84,7 +90,9 @@ class ProjectedAttention(DenseHolder):
         )
         self.supports_masking = True
 
-    def make_projection(self, units, name, activation=None):
+    def make_projection(
+        self, units: int, name: str, activation: Identifier | None = None
+    ) -> keras.layers.Layer:
         """A layer from the last axis to `units` features, not built.
 
         Args:
@@ -98,8 +106,13 @@ class ProjectedAttention(DenseHolder):
         """
         raise NotImplementedError
 
-    def build(self, query_shape, value_shape, key_shape=None):
-        key_shape = _check_shapes(query_shape, value_shape, key_shape)
+    def build(
+        self,
+        query_shape: Shape,
+        value_shape: Shape,
+        key_shape: Shape | None = None,
+    ) -> None:
+        key_shape = check_shapes(query_shape, value_shape, key_shape)
         self._layout = AttentionLayout(len(query_shape), self.attention_axes)
         groups = self.num_key_value_heads
         heads_width = self.num_heads * self.value_dim
@@ -140,19 +153,19 @@ class ProjectedAttention(DenseHolder):
 
     def call(
         self,
-        query,
-        value,
-        key=None,
-        query_mask=None,
-        value_mask=None,
-        key_mask=None,
-        attention_mask=None,
-        return_attention_scores=False,
-        training=None,
-        use_causal_mask=False,
-        cache=None,
-        cache_update_index=None,
-    ):
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+        cache: Tensor | None = None,
+        cache_update_index: Tensor | None = None,
+    ) -> Any:
         if return_attention_scores and self._flash():
             raise ValueError(
                 "Attention scores cannot be returned with flash attention. "
@@ -241,7 +254,7 @@ class ProjectedAttention(DenseHolder):
         kept = self._dropout(scores, training=training)
         return ops.einsum("bnts,bsnd->btnd", kept, v), scores
 
-    def make_cache(self, batch_size, length):
+    def make_cache(self, batch_size: int, length: int) -> Tensor:
         """An empty cache of keys and values, for decoding.
 
         Args:
@@ -256,7 +269,7 @@ class ProjectedAttention(DenseHolder):
         return ops.zeros((batch_size, *shape), dtype=self.compute_dtype)
 
     @property
-    def attends_over_one_axis(self):
+    def attends_over_one_axis(self) -> bool:
         """Whether inputs are `(batch, length, features)`."""
         return self._layout.plain
 
@@ -265,26 +278,31 @@ class ProjectedAttention(DenseHolder):
             return bool(keras.config.is_flash_attention_enabled())
         return bool(self.flash_attention)
 
-    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
-        _check_shapes(query_shape, value_shape, key_shape)
+    def compute_output_shape(
+        self,
+        query_shape: Shape,
+        value_shape: Shape,
+        key_shape: Shape | None = None,
+    ) -> Shape:
+        check_shapes(query_shape, value_shape, key_shape)
         outputs = self.out_shape or (query_shape[-1],)
         return (*tuple(query_shape)[:-1], *outputs)
 
     def compute_output_spec(
         self,
-        query,
-        value,
-        key=None,
-        query_mask=None,
-        value_mask=None,
-        key_mask=None,
-        attention_mask=None,
-        return_attention_scores=False,
-        training=None,
-        use_causal_mask=False,
-        cache=None,
-        cache_update_index=None,
-    ):
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        key_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+        cache: Tensor | None = None,
+        cache_update_index: Tensor | None = None,
+    ) -> Any:
         key_shape = None if key is None else key.shape
         cache, _ = attention_cache.tensors(self, cache)
         dtype = self.compute_dtype
@@ -302,7 +320,7 @@ class ProjectedAttention(DenseHolder):
             results.append(keras.KerasTensor(cache.shape, dtype=dtype))
         return results[0] if len(results) == 1 else tuple(results)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = {
             "num_heads": self.num_heads,
             "key_dim": self.key_dim,
@@ -318,24 +336,6 @@ class ProjectedAttention(DenseHolder):
             "seed": self.seed,
         }
         return {**super().get_config(), **config}
-
-
-def _check_shapes(query_shape, value_shape, key_shape):
-    """The key's shape, once the three are known to fit."""
-    key_shape = value_shape if key_shape is None else key_shape
-    if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
-        raise ValueError(
-            "All dimensions of `value` and `key` but the last must be equal. "
-            f"Received: value_shape={tuple(value_shape)}, "
-            f"key_shape={tuple(key_shape)}"
-        )
-    if len(query_shape) < 3 or len(value_shape) != len(query_shape):
-        raise ValueError(
-            "`query` and `value` must have the same rank, 3 or more: (batch, "
-            f"..., features). Received: query_shape={tuple(query_shape)}, "
-            f"value_shape={tuple(value_shape)}"
-        )
-    return key_shape
 
 
 def _positive_integers(name, value):

@@ -1,6 +1,9 @@
 """Multi-head attention whose four projections come from a seed."""
 
 import functools
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import constraints
@@ -8,6 +11,8 @@ from keras import initializers
 from keras import regularizers
 
 from keras_randproj import matrices
+from keras_randproj._types import Config
+from keras_randproj._types import Identifier
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.layers.attention.projected_attention import (
     ProjectedAttention,
@@ -18,6 +23,7 @@ from keras_randproj.layers.seed_in_file import write_seed
 from keras_randproj.layers.weight_options import option_names
 from keras_randproj.layers.weight_options import serialize_options
 from keras_randproj.matrices import derive_seed
+from keras_randproj.matrices.registry import FamilyLike
 from keras_randproj.projections import family_of
 
 # Part of the matrix contract: role k has the k-th derived seed.
@@ -130,37 +136,37 @@ class PRPMultiHeadAttention(ProjectedAttention):
 
     def __init__(
         self,
-        num_heads,
-        key_dim,
-        value_dim=None,
-        num_key_value_heads=None,
-        dropout=0.0,
-        use_bias=True,
-        output_shape=None,
-        attention_axes=None,
-        sliding_window=None,
-        flash_attention=None,
-        use_gate=False,
-        projection="gaussian",
-        depth=1,
-        residual_rank=0,
-        storage="dense",
-        lr_multiplier=10.0,
-        projection_seed=None,
-        implementation=None,
-        alpha_initializer="ones",
-        scale_initializer="ones",
-        bias_initializer="zeros",
-        alpha_regularizer=None,
-        scale_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        alpha_constraint=None,
-        scale_constraint=None,
-        bias_constraint=None,
-        seed=None,
-        **kwargs,
-    ):
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        num_key_value_heads: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: int | Sequence[int] | None = None,
+        attention_axes: int | Sequence[int] | None = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
+        use_gate: bool = False,
+        projection: FamilyLike = "gaussian",
+        depth: int = 1,
+        residual_rank: int = 0,
+        storage: str = "dense",
+        lr_multiplier: float = 10.0,
+        projection_seed: int | None = None,
+        implementation: str | None = None,
+        alpha_initializer: Identifier = "ones",
+        scale_initializer: Identifier = "ones",
+        bias_initializer: Identifier = "zeros",
+        alpha_regularizer: Identifier | None = None,
+        scale_regularizer: Identifier | None = None,
+        bias_regularizer: Identifier | None = None,
+        activity_regularizer: Identifier | None = None,
+        alpha_constraint: Identifier | None = None,
+        scale_constraint: Identifier | None = None,
+        bias_constraint: Identifier | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             num_heads,
             key_dim,
@@ -196,7 +202,9 @@ class PRPMultiHeadAttention(ProjectedAttention):
         # Wrong options are told here and not when the layer is built.
         self.make_projection(1, "query")
 
-    def make_projection(self, units, name, activation=None):
+    def make_projection(
+        self, units: int, name: str, activation: Identifier | None = None
+    ) -> PRPDense:
         return PRPDense(
             units,
             activation=activation,
@@ -220,14 +228,14 @@ class PRPMultiHeadAttention(ProjectedAttention):
             "implementation": self.implementation,
         }
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         write_seed(store, "projection_seed", self.projection_seed)
 
-    def read_own_variables(self, store):
+    def read_own_variables(self, store: Any) -> Callable[[], None]:
         seed = read_seed(self, store, "projection_seed")
         return functools.partial(setattr, self, "projection_seed", seed)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = {
             "projection_seed": self.projection_seed,
             "projection": matrices.serialize(self.family),

@@ -1,5 +1,6 @@
 """The polynomial that stands in for an activation."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.polynomial import hermite_e
 from numpy.polynomial import legendre
 from numpy.polynomial import polynomial
 
+from keras_randproj._types import Identifier
 from keras_randproj.arguments import non_negative_integer
 
 # Quadrature of the normal distribution: Gauss-Legendre on panels, whose edges
@@ -41,7 +43,12 @@ class PolynomialFit(NamedTuple):
     error: float
 
 
-def activation_polynomials(activation, order, scale=1.0, interval=None):
+def activation_polynomials(
+    activation: Identifier,
+    order: int,
+    scale: float = 1.0,
+    interval: Sequence[float] | None = None,
+) -> PolynomialFit:
     """Best polynomial of a degree for an activation.
 
     Under a normal distribution of the pre-activations, the fit is the

@@ -1,14 +1,24 @@
 """The dense layer whose hidden part is random features."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+from typing import Self
+
 import keras
 import numpy as np
 from keras import activations
 from keras import constraints
 from keras import initializers
 from keras import regularizers
+from numpy.typing import ArrayLike
 
 from keras_randproj import config as settings
 from keras_randproj import divided
+from keras_randproj._types import Config
+from keras_randproj._types import Identifier
+from keras_randproj._types import Shape
+from keras_randproj._types import Tensor
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.layers.dense_holder import DenseHolder
@@ -20,6 +30,7 @@ from keras_randproj.layers.eugen.features import EUGenFeatures
 from keras_randproj.layers.eugen.head import EUGenHead
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
 from keras_randproj.layers.weight_options import serialize_options
+from keras_randproj.matrices.registry import FamilyLike
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -61,6 +72,13 @@ class EUGenDense(DenseHolder):
         seed: Integer in `[0, 2**64)`, or `None` to draw one, which the
             config then keeps.
         lr_multiplier: Positive float, see `PRPDense`; for `modulation`.
+        rows: `None`, or `num_features` integers in increasing order: the
+            features that are kept of endlessly many, see `Projection`.
+        shift: `None`, or a positive float: the input is given one number
+            more, so that each projection is shifted by this times a random
+            number of unit variance.
+        num_neurons: Non-negative integer: so many features more, whose
+            directions are trained and stored: `Dense` of the same activation.
         kernel_initializer: Initializer of the head.
         bias_initializer: Initializer of bias.
         kernel_regularizer: Regularizer of the head.
@@ -93,28 +111,31 @@ class EUGenDense(DenseHolder):
 
     def __init__(
         self,
-        units,
-        num_features,
-        order=2,
-        feature_activation=None,
-        activation=None,
-        norm_feature=True,
-        projection="orthogonal",
-        trainable_projection=False,
-        modulation=False,
-        share_projections=True,
-        use_bias=True,
-        seed=None,
-        lr_multiplier=10.0,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
+        units: int,
+        num_features: int,
+        order: int = 2,
+        feature_activation: Identifier | None = None,
+        activation: Identifier | None = None,
+        norm_feature: bool = True,
+        projection: FamilyLike = "orthogonal",
+        trainable_projection: bool = False,
+        modulation: bool = False,
+        share_projections: bool = True,
+        use_bias: bool = True,
+        seed: int | None = None,
+        lr_multiplier: float = 10.0,
+        kernel_initializer: Identifier = "glorot_uniform",
+        bias_initializer: Identifier = "zeros",
+        kernel_regularizer: Identifier | None = None,
+        bias_regularizer: Identifier | None = None,
+        activity_regularizer: Identifier | None = None,
+        kernel_constraint: Identifier | None = None,
+        bias_constraint: Identifier | None = None,
+        rows: Sequence[int] | None = None,
+        shift: float | None = None,
+        num_neurons: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_integer("units", units)
         # Drawn before the seed of an initializer, whatever is made first.
@@ -153,6 +174,9 @@ class EUGenDense(DenseHolder):
             share_projections=share_projections,
             lr_multiplier=lr_multiplier,
             seed=seed,
+            rows=rows,
+            shift=shift,
+            num_neurons=num_neurons,
             dtype=self.dtype_policy,
             name="features",
         )
@@ -162,14 +186,14 @@ class EUGenDense(DenseHolder):
     @classmethod
     def from_dense(
         cls,
-        dense,
-        order,
-        num_features,
-        projection="orthogonal",
-        coefficients=None,
-        seed=None,
-        **kwargs,
-    ):
+        dense: keras.layers.Dense,
+        order: int,
+        num_features: int,
+        projection: FamilyLike = "orthogonal",
+        coefficients: ArrayLike | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """A EUGen whose mean over seeds is a polynomial of a dense layer.
 
         With f the polynomial, the output's expectation is
@@ -211,6 +235,7 @@ class EUGenDense(DenseHolder):
             )
         kernel, bias = kernel_and_bias(dense)
         fixed = {"norm_feature", "feature_activation", "use_bias", "units"}
+        fixed |= {"shift", "num_neurons"}
         if fixed & set(kwargs):
             raise ValueError(
                 f"`from_dense` sets {sorted(fixed)} itself. "
@@ -236,46 +261,46 @@ class EUGenDense(DenseHolder):
         return eugen
 
     @property
-    def seed(self):
+    def seed(self) -> int:
         """The layer's seed, of which those of its matrices are functions."""
         return self.features.seed
 
     @property
-    def kernel(self):
+    def kernel(self) -> Any:
         """The head's matrix, `(order * num_features, units)`."""
         return self.head.kernel if self.built else None
 
     @property
-    def bias(self):
+    def bias(self) -> Any:
         """The head's bias, or `None`."""
         return self.head.bias if self.built else None
 
-    def build(self, input_shape):
-        width = self.features.order * self.features.num_features
+    def build(self, input_shape: Shape) -> None:
+        width = self.features.width
         settings.check_elements((width, self.units), f"Layer '{self.name}'")
         self.features.build(input_shape)
         divided.by_rows(self, f"{self.head.name}/kernel")
         self.head.build((None, width))
         self.input_spec = self.features.input_spec
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self.head.compute(self.features.compute(inputs))
 
-    def dense_equivalent(self):
+    def dense_equivalent(self) -> int:
         """Parameters that `keras.layers.Dense` would train in its place."""
         inputs = self.features.input_spec.axes[-1]
         return inputs * self.units + (self.units if self.use_bias else 0)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         self.head.save_into(store)
 
-    def read_own_variables(self, store):
+    def read_own_variables(self, store: Any) -> Callable[[], None]:
         return self.head.read_from(store, self.described)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = self.features.get_config()
         for name in ("name", "trainable", "dtype"):
             del config[name]

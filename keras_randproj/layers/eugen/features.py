@@ -1,8 +1,13 @@
 """The random features of a EUGen: products of random projections."""
 
 import itertools
+import math
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import keras
+import numpy as np
 from keras import activations
 from keras import ops
 
@@ -10,16 +15,24 @@ from keras_randproj import _keras
 from keras_randproj import config as settings
 from keras_randproj import kernels
 from keras_randproj import matrices
+from keras_randproj._types import Config
+from keras_randproj._types import Identifier
+from keras_randproj._types import Shape
+from keras_randproj._types import Tensor
 from keras_randproj.arguments import last_dimension
+from keras_randproj.arguments import non_negative_integer
 from keras_randproj.arguments import positive_integer
+from keras_randproj.arguments import positive_number
 from keras_randproj.arguments import resolve_seed
 from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.layers.eugen.factor import EUGenFactor
 from keras_randproj.layers.eugen.factor import count_blocks
 from keras_randproj.layers.eugen.factor import matrix
+from keras_randproj.layers.eugen.neurons import EUGenNeurons
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
 from keras_randproj.matrices import derive_seed
+from keras_randproj.matrices.registry import FamilyLike
 from keras_randproj.projections import family_of
 
 # Keeps the gradient of a norm finite at zero.
@@ -55,6 +68,13 @@ class EUGenFeatures(WholeLayer):
         lr_multiplier: Positive float, see `PRPDense`; for `modulation`.
         seed: Integer in `[0, 2**64)`, or `None` to draw one. Matrix k has the
             k-th derived seed.
+        rows: `None`, or `num_features` integers in increasing order: the
+            features that are kept of endlessly many, see `Projection`.
+        shift: `None`, or a positive float: the input is given one number
+            more, so that each projection is shifted by this times a random
+            number of unit variance.
+        num_neurons: Non-negative integer: so many features more, whose
+            directions are trained and stored: `Dense` of the same activation.
 
     Input shape:
         `(batch, ..., input_dim)`, of rank 2 or more.
@@ -78,24 +98,32 @@ class EUGenFeatures(WholeLayer):
 
     def __init__(
         self,
-        num_features,
-        order=2,
-        feature_activation=None,
-        norm_feature=True,
-        projection="orthogonal",
-        trainable_projection=False,
-        modulation=False,
-        share_projections=True,
-        lr_multiplier=10.0,
-        seed=None,
-        **kwargs,
-    ):
+        num_features: int,
+        order: int = 2,
+        feature_activation: Identifier | None = None,
+        norm_feature: bool = True,
+        projection: FamilyLike = "orthogonal",
+        trainable_projection: bool = False,
+        modulation: bool = False,
+        share_projections: bool = True,
+        lr_multiplier: float = 10.0,
+        seed: int | None = None,
+        rows: Sequence[int] | None = None,
+        shift: float | None = None,
+        num_neurons: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_features = positive_integer("num_features", num_features)
         self.order = positive_integer("order", order)
         self.feature_activation = activations.get(feature_activation)
         self.norm_feature = bool(norm_feature)
         self.family = family_of(projection)
+        if rows is not None:
+            self.family = self.family.choose(rows)
+        self._check_rows()
+        self.shift = None if shift is None else positive_number("shift", shift)
+        self.num_neurons = non_negative_integer("num_neurons", num_neurons)
         self.trainable_projection = bool(trainable_projection)
         self.modulation = bool(modulation)
         if self.modulation and self.trainable_projection:
@@ -106,26 +134,48 @@ class EUGenFeatures(WholeLayer):
         self.share_projections = bool(share_projections)
         self.lr_multiplier = lr_multiplier
         self.seed = resolve_seed(seed)
-        self.factors = []
+        self.factors: list[EUGenFactor] = []
+        self.neurons: Any = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
+    def _check_rows(self) -> None:
+        rows = self.family.rows
+        if rows is not None and len(rows) != self.num_features:
+            raise ValueError(
+                "There must be as many `rows` as features. Received: "
+                f"{len(rows)} rows, num_features={self.num_features}"
+            )
+
     @property
-    def num_factors(self):
+    def width(self) -> int:
+        """How many features there are in all."""
+        return self.order * self.num_features + self.num_neurons
+
+    @property
+    def num_factors(self) -> int:
         """How many random matrices there are."""
         if self.share_projections:
             return self.order
         return self.order * (self.order + 1) // 2
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         input_dim = last_dimension(self, input_shape)
-        width = input_dim + int(self.norm_feature)
+        width = input_dim + int(self.norm_feature) + bool(self.shift)
         blocks = count_blocks(self.family, width, self.num_features)
         settings.check_count(self.num_factors * blocks, self.described)
         self.factors = [self._factor(k) for k in range(self.num_factors)]
         _keras.hold(self, "factors", self.factors)
         for factor in self.factors:
             factor.build((None, width))
+        if self.num_neurons:
+            self.neurons = EUGenNeurons(
+                self.num_neurons,
+                activation=self.feature_activation,
+                dtype=self.dtype_policy,
+                name="neurons",
+            )
+            self.neurons.build((None, input_dim))
         self.input_spec = keras.layers.InputSpec(
             min_ndim=2, axes={-1: input_dim}
         )
@@ -146,20 +196,30 @@ class EUGenFeatures(WholeLayer):
             name=f"factor_{k}",
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return self.compute(inputs)
 
-    def compute(self, inputs):
+    def compute(self, inputs: Tensor) -> Tensor:
         """The features, inside another layer's call."""
         inputs = kernels.dense_float(inputs, self.compute_dtype)
         x = self._with_norm(inputs) if self.norm_feature else inputs
+        if self.shift is not None:
+            x = self._with_constant(x, self.shift)
         blocks = self.products([f.project(x) for f in self.factors])
         features = (
             blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, -1)
         )
-        if self.feature_activation is None:
+        if self.feature_activation is not None:
+            features = self.feature_activation(features)
+        if self.neurons is None:
             return features
-        return self.feature_activation(features)
+        return ops.concatenate([features, self.neurons.call(inputs)], -1)
+
+    def _with_constant(self, x, shift):
+        """The input and a number whose product with P is the shift."""
+        size = shift * math.sqrt(x.shape[-1] + 1)
+        constant = ops.full_like(x[..., :1], size)
+        return ops.concatenate([x, constant], -1)
 
     def _with_norm(self, inputs):
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
@@ -167,7 +227,7 @@ class EUGenFeatures(WholeLayer):
         norm = ops.sqrt(ops.maximum(square, SMALLEST_SQUARE))
         return ops.concatenate([inputs, ops.cast(norm, inputs.dtype)], -1)
 
-    def products(self, factors):
+    def products(self, factors: Sequence[Tensor]) -> list[Tensor]:
         """The blocks, from what each factor gives.
 
         Args:
@@ -187,7 +247,7 @@ class EUGenFeatures(WholeLayer):
             blocks.append(block)
         return blocks
 
-    def matrices(self, input_dim):
+    def matrices(self, input_dim: int) -> list[np.ndarray]:
         """The matrices that the seed gives, before any training.
 
         Args:
@@ -207,13 +267,13 @@ class EUGenFeatures(WholeLayer):
             for k in range(self.num_factors)
         ]
 
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.order * self.num_features)
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.width)
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         write_seed(store, "seed", self.seed)
 
-    def read_own_variables(self, store):
+    def read_own_variables(self, store: Any) -> Callable[[], None]:
         seed = read_seed(self, store, "seed")
 
         def assign():
@@ -223,7 +283,7 @@ class EUGenFeatures(WholeLayer):
 
         return assign
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = {
             "num_features": self.num_features,
             "order": self.order,
@@ -232,6 +292,8 @@ class EUGenFeatures(WholeLayer):
             ),
             "norm_feature": self.norm_feature,
             "projection": matrices.serialize(self.family),
+            "shift": self.shift,
+            "num_neurons": self.num_neurons,
             "trainable_projection": self.trainable_projection,
             "modulation": self.modulation,
             "share_projections": self.share_projections,

@@ -53,7 +53,7 @@ class EUGenHead(keras.layers.Dense):
         """Checks what `save_into` wrote.
 
         Args:
-            store: Store of arrays.
+            store: Any of arrays.
             owner: Who reads, for messages.
 
         Returns:

@@ -1,0 +1,212 @@
+"""What adapters cost: a training step, and a batch of 64 rows with 64 adapters.
+
+`python -m experiments.adapters_serving --cache FOLDER [--device cuda]` on
+MiniLM with random sentences of 48 tokens; the folder is that of
+`experiments.adapters`. Medians of interleaved runs, as ratios.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+RESULTS = Path(__file__).parent / "results/adapters_serving.json"
+LENGTH, ROWS, TRAINED = 48, 64, 32
+TENANTS = (1, 100, 10_000)
+STEPS = ("full", "Keras LoRA 8", "SeededUpdate 3,500", "Modulation")
+BANKS = ("SeededUpdate 3,500", "Modulation, as IA3")
+
+
+def main():
+    import torch
+
+    from experiments.adapters_methods import Bases
+    from experiments.results_file import where
+    from experiments.results_file import write
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--length", type=int, default=LENGTH)
+    options = parser.parse_args()
+    bases = Bases(options.cache, options.device)
+    rows = [
+        *steps(bases, options),
+        *banks(bases, options),
+        *peft_mixed(bases, options),
+    ]
+    device = "cpu"
+    if options.device != "cpu":
+        device = torch.cuda.get_device_name()
+    settings = {"rows": ROWS, "batch": TRAINED, "length": options.length}
+    command = "python -m experiments.adapters_serving"
+    write(options.json, command, [where()], rows, device=device, **settings)
+
+
+def steps(bases, options):
+    """A training step of each method, in milliseconds and bytes."""
+    import numpy as np
+    import torch
+
+    tokens = random_tokens(TRAINED, options)
+    truth = torch.ones(TRAINED, device=options.device)
+    classifier = np.zeros(384, "float32"), np.zeros(1, "float32")
+    for name in STEPS:
+        trainee = bases.trainee(name, classifier, 1)
+        optimizer = torch.optim.Adam(trainee.parameters, 1e-4)
+
+        def step(trainee=trainee, optimizer=optimizer):
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                trainee.forward(tokens), truth
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+        (found,) = timed([step], options)
+        row = {"question": "training step", "name": name, "milliseconds": found}
+        yield said({**row, "peak_bytes": peak(step, options)})
+
+
+def banks(bases, options):
+    """64 rows with 64 adapters against the base alone."""
+    import numpy as np
+    import torch
+
+    from experiments.adapters_methods import OURS
+    from experiments.adapters_methods import bare
+    from keras_randproj import adapters
+
+    tokens = random_tokens(ROWS, options)
+    for name in BANKS:
+        model = bases.model()
+        bare(model, bases.start)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "tenant.safetensors"
+            adapters.attach(model, OURS[name](1))
+            rng = np.random.default_rng(1)
+            for weight in model.trainable_weights:
+                weight.assign(0.01 * rng.normal(size=weight.shape))
+            adapters.save(model, path)
+            adapters.detach(model)
+            for tenants in TENANTS:
+                bank = adapters.AdapterBank(
+                    model, {"0": path}, capacity=max(tenants, ROWS)
+                )
+                times = []
+                for k in range(1, min(tenants, ROWS)):
+                    begin = time.perf_counter()
+                    bank.add(str(k), path)
+                    times.append(1000 * (time.perf_counter() - begin))
+                rows = torch.as_tensor(
+                    rng.integers(1, tenants + 1, ROWS).astype("int32"),
+                    device=options.device,
+                )
+                base, banked = timed(
+                    [
+                        lambda model=model: model(tokens),
+                        lambda bank=bank, rows=rows: bank((tokens, rows)),
+                    ],
+                    options,
+                )
+                yield said(
+                    {
+                        "question": "bank",
+                        "name": name,
+                        "tenants": tenants,
+                        "base_ms": base,
+                        "milliseconds": banked,
+                        "ratio": banked / base,
+                        "add_ms": statistics.median(times) if times else None,
+                    }
+                )
+                adapters.detach(model)
+
+
+def peft_mixed(bases, options):
+    """PEFT's batch of rows with LoRA adapters of their own."""
+    import peft
+    from transformers import BertConfig
+    from transformers import BertModel
+
+    config = BertConfig.from_pretrained(bases.folder)
+    bert = BertModel(config, add_pooling_layer=False).to(options.device).eval()
+    tokens = random_tokens(ROWS, options)
+    mask = tokens != 0
+    settings = peft.LoraConfig(r=8, target_modules=["query", "value"])
+    (base,) = timed([lambda: bert(tokens, attention_mask=mask)], options)
+    model = peft.get_peft_model(bert, settings, adapter_name="0")
+    for k in range(1, ROWS):
+        model.add_adapter(str(k), settings)
+    model = model.to(options.device).eval()
+    names = [str(k) for k in range(ROWS)]
+
+    def mixed():
+        return model(input_ids=tokens, attention_mask=mask, adapter_names=names)
+
+    (found,) = timed([mixed], options)
+    yield said(
+        {
+            "question": "bank",
+            "name": "PEFT LoRA 8, mixed batch",
+            "tenants": ROWS,
+            "base_ms": base,
+            "milliseconds": found,
+            "ratio": found / base,
+        }
+    )
+
+
+def random_tokens(rows, options):
+    import torch
+
+    generator = torch.Generator("cpu").manual_seed(0)
+    shape = rows, options.length
+    tokens = torch.randint(
+        1, 10_000, shape, generator=generator, device="cpu", dtype=torch.int32
+    )
+    return tokens.to(options.device)
+
+
+def timed(functions, options):
+    """Medians in milliseconds of functions that run in turn."""
+    import torch
+
+    times = [[] for _ in functions]
+    for run in range(options.runs + 2):
+        for function, found in zip(functions, times, strict=True):
+            begin = time.perf_counter()
+            with torch.set_grad_enabled(function.__name__ == "step"):
+                function()
+            if options.device != "cpu":
+                torch.cuda.synchronize()
+            if run > 1:
+                found.append(1000 * (time.perf_counter() - begin))
+    return [statistics.median(found) for found in times]
+
+
+def peak(step, options):
+    """Bytes of a GPU at the height of a step; `None` on a CPU."""
+    import torch
+
+    if options.device == "cpu":
+        return None
+    torch.cuda.reset_peak_memory_stats()
+    step()
+    return torch.cuda.max_memory_allocated()
+
+
+def said(row):
+    print(row, flush=True)
+    return row
+
+
+if __name__ == "__main__":
+    main()

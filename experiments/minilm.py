@@ -1,0 +1,155 @@
+"""A pretrained sentence encoder with distilled feed-forwards.
+
+The six feed-forward blocks of all-MiniLM-L6-v2 are replaced by layers of fewer
+stored numbers, fitted to 1,600 sentences without labels or backpropagation,
+and judged on 500 other sentences: by the mean cosine of their embeddings with
+the teacher's, and by the rank correlation of all pairwise similarities. What
+is needed is said in `experiments/minilm_model.py`; run
+`python -m experiments.minilm` with TFDS_DATA_DIR set.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from scipy.stats import spearmanr
+
+from experiments import minilm_model
+from experiments.results_file import where
+from experiments.results_file import write
+from keras_randproj import distill
+from keras_randproj.transfer import feed_forwards
+
+RESULTS = Path(__file__).parent / "results/minilm.json"
+TRAIN, TEST, LENGTH, POOL = 1600, 500, 32, 2048
+# A feed-forward block of the teacher.
+NUMBERS = 2 * 384 * 1536 + 1536 + 384
+
+# Name of the variant, options of the features, of `distill`, with a pool.
+CHOSEN = {"neurons": True}
+VARIANTS = {
+    "rows and neurons chosen": ({}, CHOSEN, True),
+    "rows chosen": ({}, {}, True),
+    "low rank": ({}, {"method": "low_rank"}, False),
+    "neurons alone": ({}, {"method": "neurons"}, True),
+    "first rows": ({}, {}, False),
+    "first rows, order 2": ({"order": 2, "shift": None}, {}, False),
+    "best of each": ({}, {**CHOSEN, "method": "best"}, True),
+}
+
+
+def judge(student, teacher):
+    """Mean cosine and rank correlation of embeddings of length 1."""
+    cosine = float(np.mean(np.sum(student * teacher, axis=1)))
+    pairs = np.triu_indices(len(teacher), 1)
+    sims = [(e @ e.T)[pairs] for e in (student, teacher)]
+    return cosine, float(spearmanr(*sims)[0])
+
+
+def milliseconds(models, repeats):
+    """Median time of each model for 128 sentences of 64 tokens."""
+    ids = np.random.default_rng(0).integers(1000, 20_000, (128, 64))
+    times = [[] for _ in models]
+    for _ in range(repeats + 1):
+        for model, found in zip(models, times, strict=True):
+            start = time.perf_counter()
+            model.predict_on_batch(ids)
+            found.append(time.perf_counter() - start)
+    return [1000 * float(np.median(found[1:])) for found in times]
+
+
+def file_bytes(model):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return path.stat().st_size
+
+
+def run(teacher, tokens, variant, features, seed, pool):
+    """One student, and what it reaches."""
+    layer, options, chooses = VARIANTS[variant]
+    layer = {"seed": 100 + seed, **layer}
+    features //= layer.get("order", 1)
+    if chooses:
+        options = {**options, "pool": pool}
+    rules = {"intermediate_*": feed_forwards(features, **layer)}
+    start = time.perf_counter()
+    student, reports = distill(
+        teacher, tokens[:TRAIN], rules, batch_size=400, verbose=0, **options
+    )
+    seconds = time.perf_counter() - start
+    test = tokens[-TEST:]
+    embeddings = [m.predict(test, verbose=0) for m in (student, teacher)]
+    cosine, correlation = judge(*embeddings)
+    row = {
+        "variant": variant,
+        "seed": seed,
+        "share": float(np.mean([r.stored for r in reports])) / NUMBERS,
+        "cosine": cosine,
+        "rank_correlation": correlation,
+        "seconds": seconds,
+        "neurons": [r.neurons for r in reports],
+        "errors": [r.error for r in reports],
+        "low_rank_errors": [r.low_rank_error for r in reports],
+        "neurons_errors": [r.neurons_error for r in reports],
+        "methods": [r.method for r in reports],
+        "rows": reports[0].rows + reports[0].held_out_rows,
+    }
+    return student, row
+
+
+def plan(arguments):
+    """Variant, features and seed of each run, the most telling ones first."""
+    sizes = arguments.features
+    first = "rows and neurons chosen"
+    plan = [(first, size, 0) for size in sizes]
+    others = [name for name in VARIANTS if name != first]
+    plan += [(name, size, 0) for size in sizes for name in others]
+    seeds = range(1, arguments.seeds)
+    return plan + [(first, size, seed) for seed in seeds for size in sizes]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--features", type=int, nargs="+")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--pool", type=int, default=POOL)
+    parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--fast", action="store_true", help="a small trial")
+    arguments = parser.parse_args()
+    arguments.features = arguments.features or [256, 512, 1024]
+    if arguments.fast:
+        arguments.features, arguments.seeds, arguments.pool = [64], 1, 256
+        arguments.json = Path(tempfile.gettempdir()) / "minilm_fast.json"
+    teacher = minilm_model.pretrained()
+    sentences = minilm_model.sentences(TRAIN + TEST)
+    tokens = minilm_model.tokens(sentences, LENGTH)
+    settings = {
+        "sentences": TRAIN,
+        "judged_on": TEST,
+        "tokens": int(np.count_nonzero(tokens[:TRAIN])),
+        "padded_to": LENGTH,
+        "pool": arguments.pool,
+        "teacher_file_bytes": file_bytes(teacher),
+    }
+    rows = []
+    for variant, features, seed in plan(arguments):
+        student, row = run(
+            teacher, tokens, variant, features, seed, arguments.pool
+        )
+        if seed == 0:
+            row["file_bytes"] = file_bytes(student)
+            ours, theirs = milliseconds([student, teacher], 5)
+            row.update(ours_ms=ours, teacher_ms=theirs, ratio=theirs / ours)
+        rows.append(row)
+        print(row, flush=True)
+        command = "python -m experiments.minilm"
+        write(arguments.json, command, [where()], rows, **settings)
+        keras.backend.clear_session()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""One vector for the whole model, spread over the factors of updates."""
+
+from keras import ops
+
+from keras_randproj import matrices
+from keras_randproj import projections
+from keras_randproj.adapters.forms.form import Form
+from keras_randproj.arguments import positive_integer
+from keras_randproj.arguments import resolve_seed
+
+
+class SeededUpdate(Form):
+    """Learns one vector for all its layers, of any size.
+
+    Every layer's output, before its activation, gets `(x (a0 + a)) b`, where
+    a0 (rows x rank) is a gaussian projection of a seed. The entries of all a
+    and b, layer after layer, are the learned vector spread over them by an
+    isometric map of a seed: each is an entry of the vector, with a random
+    sign, divided by the root of how often the entry is used. At zero the
+    layers are unchanged, and the vector has a gradient.
+
+    All layers to which `attach` gives this form share the vector.
+    `keras.models.clone_model` gives each layer of a copy one of its own; a
+    pickled or saved model shares it.
+
+    Args:
+        size: Positive integer, how many numbers are learned.
+        rank: Positive integer, of every layer's update.
+        seed: Integer in `[0, 2**64)`, or `None` to draw one.
+        lr_multiplier: Positive float, see `Modulation`.
+
+    Raises:
+        ValueError: If an argument is not as above.
+
+    Reference:
+        Li et al., "Uni-LoRA: One vector is all you need", arXiv 2506.00799.
+
+    Example:
+
+    >>> SeededUpdate(size=1024, rank=4, seed=7).size
+    1024
+    """
+
+    argument_types = {
+        "size": int,
+        "rank": int,
+        "seed": int,
+        "lr_multiplier": float,
+    }
+    kinds = ("Dense", "EinsumDense")
+
+    def __init__(self, size=1024, rank=4, seed=None, lr_multiplier=10.0):
+        super().__init__(lr_multiplier)
+        self.size = positive_integer("size", size)
+        self.rank = positive_integer("rank", rank)
+        self.seed = resolve_seed(seed)
+
+    def vectors(self, layer):
+        return {}
+
+    def shared_size(self):
+        return self.size
+
+    def check(self, sizes):
+        if self.rank > min(sizes.matrix_shape):
+            raise ValueError(
+                f"`rank` must not exceed a side of a kernel of "
+                f"{sizes.matrix_shape}. Received: rank={self.rank}"
+            )
+
+    def places(self, sizes):
+        """How many entries a layer's factors have."""
+        return self.rank * sum(sizes.matrix_shape)
+
+    def spread_seed(self):
+        """The seed of the map from the vector to the factors."""
+        return matrices.derive_seed(self.seed, 1)
+
+    def projections(self, layer):
+        a0 = projections.get(
+            "gaussian",
+            self.rank,
+            seed=matrices.derive_seed(self.seed, 0),
+            dtype=layer.compute_dtype,
+        )
+        return {"a0": (a0, layer.matrix_shape[0])}
+
+    def after(self, layer, y, x, values):
+        a, b = self._factors(layer, values)
+        x = layer.flat_input(x)
+        low = values["a0"].call(x) + layer.multiply_last(x, a)
+        return y + layer.output_axes_of(layer.multiply_last(low, b))
+
+    def fold(self, layer, kernel, bias, values):
+        a, b = map(ops.convert_to_numpy, self._factors(layer, values))
+        return kernel + (values["a0"].materialize() + a) @ b, bias
+
+    def _factors(self, layer, values):
+        rows, cols = layer.matrix_shape
+        spread = ops.take(values["vector"], values["index"], axis=-1)
+        spread = spread * values["gain"]
+        lead = (-1,) * (len(spread.shape) - 1)
+        split = rows * self.rank
+        a = ops.reshape(spread[..., :split], (*lead, rows, self.rank))
+        b = ops.reshape(spread[..., split:], (*lead, self.rank, cols))
+        return a, b

@@ -1,0 +1,33 @@
+"""Plain dense layers with given weights, in the place of one layer."""
+
+from typing import Any
+
+import keras
+
+
+def dense_layers(like: Any, inputs: int, parts: list[Any]) -> keras.Sequential:
+    """Dense layers that follow each other, built.
+
+    Args:
+        like: A layer whose name and dtype policy they take.
+        inputs: Integer, size of the last input axis.
+        parts: For each layer its kernel, its bias or `None`, and activation.
+
+    Returns:
+        A `keras.Sequential`.
+    """
+    model = keras.Sequential(name=like.name)
+    for kernel, bias, activation in parts:
+        layer = keras.layers.Dense(
+            kernel.shape[1],
+            activation=activation,
+            use_bias=bias is not None,
+            dtype=like.dtype_policy,
+        )
+        model.add(layer)
+    model.build((None, inputs))
+    for layer, (kernel, bias, _) in zip(model.layers, parts, strict=True):
+        layer.kernel.assign(kernel)
+        if bias is not None:
+            layer.bias.assign(bias)
+    return model

@@ -1,0 +1,356 @@
+"""A EUGen's features and head from rows, in closed form."""
+
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_randproj.layers import EUGenDense
+from keras_randproj.transfer import rows
+from keras_randproj.transfer.distillation_report import DistillationReport
+from keras_randproj.transfer.fine_tune import fine_tune
+from keras_randproj.transfer.low_rank import LowRank
+from keras_randproj.transfer.normal_equations import NormalEquations
+from keras_randproj.transfer.normal_equations import choose_ridge
+from keras_randproj.transfer.pool import Pool
+from keras_randproj.transfer.teacher import Teacher
+
+# Rows whose features are made at a time, and most rows that are held out.
+CHUNK = 4096
+MOST_HELD_OUT = 2**15
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to fit; see `distill_layer`."""
+
+    ridge: Any = "auto"
+    validation_split: float = 0.1
+    batch_size: int = 1024
+    epochs: int = 0
+    learning_rate: float = 1e-3
+    pool: int | None = None
+    neurons: bool = False
+    method: str = "eugen"
+    verbose: Any = 1
+
+
+class Fitted(NamedTuple):
+    """What a fit gives.
+
+    Args:
+        layer: The EUGen that was fitted, or the layers that do better.
+        report: `DistillationReport`.
+    """
+
+    layer: Any
+    report: DistillationReport
+
+
+def fit(eugen: EUGenDense, teacher: Teacher, options: Options) -> Fitted:
+    """Fits a EUGen to its teacher, or what else the method asks for.
+
+    Args:
+        eugen: `EUGenDense` without output activation; it is changed.
+        teacher: `Teacher`.
+        options: `Options`.
+
+    Returns:
+        A `Fitted`.
+    """
+    found = _Rows(eugen, teacher, options)
+    budget = found.pool.budget if found.pool else stored_numbers(eugen)
+    head = found.best_head(options.neurons)
+    numbers: dict[str, Any] = {"mean_error": found.error(lambda x: found.mean)}
+    layers: dict[str, Any] = {"eugen": lambda: eugen}
+    if found.pool and found.pool.neurons is not None:
+        # A head on neurons alone has no place for a row.
+        alone = found.best_head(neurons=True, random=False)
+        numbers["neurons_error"] = alone.error
+        layers["neurons"] = lambda: found.pool.neurons_alone(alone)
+    if found.pool:
+        found.pool.install(head.rows, head.neurons)
+    eugen.kernel.assign(head.kernel)
+    if eugen.bias is not None:
+        eugen.bias.assign(head.bias)
+    error = found.error(lambda x: _outputs(eugen, x))
+    for name, most in (
+        ("low_rank", budget),
+        ("low_rank_in_memory", eugen.count_params()),
+    ):
+        rival = teacher.layers and LowRank.of(
+            teacher.layers, teacher.activations, int(most)
+        )
+        if rival:
+            rival.fit(found.training_rows)
+            numbers[f"{name}_error"] = found.error(rival)
+            numbers[f"{name}_rank"] = rival.rank
+            layers[name] = rival.as_layer
+    if options.epochs:
+        fine_tune(eugen, found.training_rows(), options)
+        tuned = found.error(lambda x: _outputs(eugen, x))
+        numbers["fine_tuned_error"] = tuned
+    report = DistillationReport(
+        layer=eugen.path or eugen.name,
+        rows=found.train.rows,
+        held_out_rows=found.held_out,
+        ridge=float(head.ridge),
+        error=error,
+        parameters=eugen.count_params(),
+        stored=stored_numbers(eugen),
+        neurons=eugen.features.num_neurons,
+        **numbers,
+    )
+    method = _method(options.method, report)
+    if method not in layers:
+        raise ValueError(
+            f"'{report.layer}' has no layer of method={method!r} within the "
+            f"budget of {int(budget)} numbers; 'neurons' needs a `pool`. "
+            f"Received: method={options.method!r}"
+        )
+    if options.verbose:
+        print(report)
+    return Fitted(layers[method](), replace(report, method=method))
+
+
+def _method(method, report):
+    """The method itself, or the one of least error."""
+    if method != "best":
+        return method
+    errors = {
+        "eugen": report.fine_tuned_error or report.error,
+        "neurons": report.neurons_error,
+        "low_rank": report.low_rank_error,
+    }
+    there = {k: v for k, v in errors.items() if v is not None}
+    return min(there, key=there.__getitem__)
+
+
+def stored_numbers(eugen: EUGenDense) -> int:
+    """Numbers of a file: what is trained, and the indices of chosen rows."""
+    learned = sum(
+        int(np.prod(w.shape)) for layer in _trained(eugen) for w in layer
+    )
+    return learned + len(eugen.features.family.rows or ())
+
+
+class Head(NamedTuple):
+    """Chosen features and the best head on them."""
+
+    rows: Any
+    neurons: Any
+    ridge: float
+    kernel: np.ndarray
+    bias: np.ndarray
+    error: float
+
+
+def _trained(eugen):
+    frozen = {id(w) for w in eugen.non_trainable_weights}
+    if not eugen.trainable:
+        parts = [eugen.head, eugen.features.neurons]
+        return [part.weights for part in parts if part is not None]
+    return [[w for w in eugen.weights if id(w) not in frozen]]
+
+
+class _Rows:
+    """The sums over rows, and the rows that are held out."""
+
+    def __init__(self, eugen, teacher, options):
+        self.eugen, self.teacher, self.options = eugen, teacher, options
+        self.train: Any = None
+        self.pool: Any = None
+        self.kept: list[tuple[np.ndarray, ...]] = []
+        self.held_out = 0
+        self._sum_up()
+
+    def _sum_up(self):
+        eugen, options = self.eugen, self.options
+        seen = 0
+        bar = keras.utils.Progbar(
+            None, unit_name="batch", verbose=options.verbose
+        )
+        features: Any = None
+        for x, y, weights, _ in self.teacher.rows():
+            x, y = as_rows(eugen, x, y, seen)
+            if features is None:
+                features = self._start()
+            out = rows.held_out(seen, len(x), options.validation_split)
+            self._keep(
+                x[out], y[out], None if weights is None else weights[out]
+            )
+            for part in _chunks(np.flatnonzero(~out)):
+                found = ops.convert_to_numpy(features(x[part]))
+                rows.check_finite(found, seen, "The features of `data`")
+                chosen = None if weights is None else weights[part]
+                self.train.add(found, y[part], chosen)
+            seen += len(x)
+            bar.add(1)
+        if options.verbose:
+            print()
+        if self.train is None or not self.train.rows:
+            raise ValueError(
+                "`data` must have at least one row to solve on. Received: "
+                f"{seen} rows, validation_split={options.validation_split}"
+            )
+
+    def _start(self):
+        eugen, options = self.eugen, self.options
+        features = eugen.features
+        if options.pool is not None:
+            neurons = self.teacher.neurons
+            same = neurons is not None and (
+                self.teacher.activations[0] == features.feature_activation
+            )
+            if options.neurons and not same:
+                raise ValueError(
+                    "`neurons` needs a teacher of dense layers, the first "
+                    "with the activation of the features. Received: "
+                    f"activations={self.teacher.activations}, "
+                    f"feature_activation={features.feature_activation}"
+                )
+            self.pool = Pool(eugen, options.pool, neurons if same else None)
+            features = self.pool.features
+        self.train = NormalEquations(features.width, eugen.units)
+        return features
+
+    def _keep(self, x, y, weights):
+        room = MOST_HELD_OUT - self.held_out
+        if len(x) and room > 0:
+            weights = np.ones(len(x)) if weights is None else weights
+            self.kept.append((x[:room], y[:room], weights[:room]))
+            self.held_out += min(room, len(x))
+
+    @property
+    def mean(self):
+        """The mean of the targets."""
+        return self.train.targets / self.train.weight
+
+    def best_head(self, neurons=True, random=True):
+        """The best features within the EUGen's budget, and their head.
+
+        Args:
+            neurons: Boolean, whether neurons may be chosen from the pool.
+            random: Boolean, whether random features may.
+        """
+        pool, use_bias = self.pool, self.eugen.use_bias
+        train, chosen, columns = self.train, (None, None), None
+        if pool:
+            gram, cross, _, _ = train.centred(use_bias)
+            is_row = np.arange(len(pool.costs)) < pool.size
+            allowed = np.where(is_row, random, neurons)
+            chosen = pool.choose(gram, cross, allowed)
+            columns = pool.columns(*chosen)
+            train = train.take(columns)
+        test = self._held_out_sums(columns)
+        ridge, kernel, bias = _solve(train, test, self.options, use_bias)
+        judge = test if test.rows else train
+        error = np.sqrt(judge.squared_error(kernel, bias) / (judge.square or 1))
+        return Head(*chosen, ridge, kernel, bias, float(error))
+
+    def _held_out_sums(self, columns):
+        features = self.pool.features if self.pool else self.eugen.features
+        width = features.width if columns is None else len(columns)
+        sums = NormalEquations(width, self.eugen.units)
+        for x, y, weights in self.kept:
+            for part in _chunks(np.arange(len(x))):
+                found = ops.convert_to_numpy(features(x[part]))
+                found = found if columns is None else found[:, columns]
+                sums.add(found, y[part], weights[part])
+        return sums
+
+    def training_rows(self):
+        """Inputs, targets, weights and the teacher's inputs, batch by batch."""
+        seen = 0
+        for x, y, weights, own in self.teacher.rows():
+            x, y = as_rows(self.eugen, x, y, seen)
+            split = self.options.validation_split
+            kept = ~rows.held_out(seen, len(x), split)
+            seen += len(x)
+            rest = (a if a is None else a[kept] for a in (weights, own))
+            yield x[kept], y[kept], *rest
+
+    def _judged_rows(self):
+        if self.held_out:
+            yield from self.kept
+            return
+        for x, y, weights, _ in self.teacher.rows():
+            x, y = as_rows(self.eugen, x, y, 0)
+            yield x, y, np.ones(len(x)) if weights is None else weights
+
+    def error(self, function):
+        """Relative error of a function of inputs on the judged rows."""
+        wrong = norm = 0.0
+        for x, y, weights in self._judged_rows():
+            found = function(x).astype("float64")
+            wrong += float(weights @ np.sum((found - y) ** 2, axis=1))
+            norm += float(weights @ np.sum(y.astype("float64") ** 2, axis=1))
+        return float(np.sqrt(wrong / (norm or 1.0)))
+
+
+def _solve(train, test, options, use_bias):
+    ridge, count = options.ridge, len(train.features)
+    if ridge == "auto":
+        if not test.rows:
+            raise ValueError(
+                "`ridge='auto'` needs held-out rows. Pass more rows, a larger "
+                f"`validation_split`, or a number. Received: {train.rows} rows"
+            )
+        return choose_ridge(train, test, use_bias)
+    if ridge == 0 and train.rows < count:
+        raise ValueError(
+            f"{train.rows} rows do not determine {count} "
+            "features: pass more rows, or `ridge` above 0 or 'auto'. "
+            "Received: ridge=0"
+        )
+    return ridge, *train.solve(ridge, use_bias)
+
+
+def _chunks(index):
+    for start in range(0, len(index), CHUNK):
+        yield index[start : start + CHUNK]
+
+
+def _outputs(layer, x):
+    """A layer's outputs, some rows at a time."""
+    parts = [
+        ops.convert_to_numpy(layer(x[part]))
+        for part in _chunks(np.arange(len(x)))
+    ]
+    empty = np.zeros((0, layer.units), "float32")
+    return np.concatenate(parts) if parts else empty
+
+
+def as_rows(eugen, x, y, seen):
+    """Inputs and targets as matrices, once they are known to fit.
+
+    Args:
+        eugen: `EUGenDense`; it is built if it is not.
+        x: Array of inputs.
+        y: Array of targets.
+        seen: Integer, how many rows came before.
+
+    Raises:
+        ValueError: If they do not fit, or are not finite.
+    """
+    if not eugen.built:
+        eugen.build((None, x.shape[-1]))
+    x = x.reshape(-1, eugen.features.input_spec.axes[-1])
+    if y.shape[-1] != eugen.units and y.size != len(x) * eugen.units:
+        raise ValueError(
+            f"The teacher must give {eugen.units} outputs, as '{eugen.name}' "
+            f"does. Received outputs of shape {y.shape}"
+        )
+    y = y.reshape(-1, eugen.units)
+    if len(x) != len(y):
+        raise ValueError(
+            "Inputs and targets must have the same number of rows. "
+            f"Received: {len(x)} and {len(y)}"
+        )
+    rows.check_finite(x, seen, "Inputs in `data`")
+    rows.check_finite(y, seen, "Targets")
+    return x, y

@@ -1,0 +1,117 @@
+"""A copy of a model in which layers can be watched and exchanged."""
+
+from collections.abc import Callable
+from typing import Any
+from typing import NamedTuple
+
+import keras
+
+from keras_randproj._types import Shape
+from keras_randproj._types import Tensor
+from keras_randproj.transfer.rebuild import Rebuilder
+
+
+class Call(NamedTuple):
+    """One call of a layer.
+
+    Args:
+        layer: The layer of the model that was copied.
+        inputs: Tensor, or a list of them.
+        outputs: Tensor.
+        mask: Keras's mask of the inputs, or `None`.
+    """
+
+    layer: Any
+    inputs: Tensor
+    outputs: Tensor
+    mask: Tensor
+
+
+class Probe:
+    """A model's copy with a slot in the place of each wanted layer.
+
+    At first the slots hold the model's own layers; what is put into one runs
+    from then on. The model itself is left as it is.
+
+    Args:
+        model: A built model.
+        wanted: Function that says of a layer whether it gets a slot.
+    """
+
+    def __init__(
+        self, model: keras.Model, wanted: Callable[[Any], bool]
+    ) -> None:
+        self.wanted = wanted
+        self.slots: dict[int, Slot] = {}
+        self._calls: list[Call] = []
+        self.model = Rebuilder(self._choose, self._skip).rebuild(model)
+
+    def _choose(self, layer):
+        if id(layer) not in self.slots:
+            if not self.wanted(layer):
+                return None
+            self.slots[id(layer)] = Slot(layer, self._calls)
+        return self.slots[id(layer)]
+
+    def _skip(self, layer, reason):
+        """It stands where no slot can be."""
+        self.slots.pop(id(layer), None)
+
+    def __contains__(self, layer: Any) -> bool:
+        return id(layer) in self.slots
+
+    def put(self, layer: Any, new: Any) -> None:
+        """Has another layer run in the place of a layer of the model."""
+        self.slots[id(layer)].content.layer = new
+
+    def run(self, x: Any) -> list[Call]:
+        """The calls of all layers in slots for a batch, in their order.
+
+        Raises:
+            ValueError: If a layer runs inside a compiled function.
+        """
+        self._calls.clear()
+        self.model(x, training=False)
+        calls = list(self._calls)
+        self._calls.clear()
+        return calls
+
+    def outputs(self, x: Any) -> Any:
+        """The outputs for a batch, as NumPy arrays."""
+        outputs = self.model(x, training=False)
+        self._calls.clear()
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
+
+
+class _Content:
+    """What is in a slot; no attribute in which Keras looks for layers."""
+
+    def __init__(self, original, calls):
+        self.original = original
+        self.layer = original
+        self.calls = calls
+
+
+class Slot(keras.layers.Layer):
+    """Runs the layer that it holds, and notes the call.
+
+    Args:
+        layer: The layer that it stands for.
+        calls: List that calls are noted in.
+    """
+
+    def __init__(self, layer: Any, calls: list[Call]) -> None:
+        super().__init__(name=layer.name, dtype=layer.dtype_policy)
+        self.content = _Content(layer, calls)
+
+    def call(self, inputs, mask=None):
+        outputs = self.content.layer(inputs)
+        call = Call(self.content.original, inputs, outputs, mask)
+        self.content.calls.append(call)
+        return outputs
+
+    def compute_mask(self, inputs, mask=None):
+        return self.content.original.compute_mask(inputs, mask)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return self.content.original.compute_output_shape(input_shape)

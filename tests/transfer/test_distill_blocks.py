@@ -1,0 +1,164 @@
+"""Feed-forward blocks: found where they run, and replaced by one layer."""
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_randproj import EUGenDense
+from keras_randproj import distill
+from keras_randproj.transfer import feed_forwards
+
+RULES = {"*": feed_forwards(8, seed=3)}
+
+
+def numpy_of(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(size=(300, 6)).astype("float32")
+
+
+def functional():
+    """Two blocks with residual sums, and dense layers that are none."""
+    inputs = keras.Input((6,))
+    x = inputs
+    for k in range(2):
+        inner = keras.layers.Dense(20, name=f"inner_{k}")(x)
+        inner = keras.layers.Activation("gelu", name=f"gelu_{k}")(inner)
+        inner = keras.layers.Dropout(0.3, name=f"dropout_{k}")(inner)
+        outer = keras.layers.Dense(6, name=f"outer_{k}")(inner)
+        x = keras.layers.Add(name=f"add_{k}")([outer, x])
+        x = keras.layers.LayerNormalization(name=f"norm_{k}")(x)
+    gate = keras.layers.Dense(5, "sigmoid", name="gate")(x)
+    up = keras.layers.Dense(5, name="up")(x)
+    x = keras.layers.Dense(4, name="down")(gate * up)
+    return keras.Model(inputs, x)
+
+
+def sequential():
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(20, "relu", name="inner_0"),
+            keras.layers.Dropout(0.5, name="dropout_0"),
+            keras.layers.Dense(6, name="outer_0"),
+            keras.layers.Dense(20, name="inner_1"),
+            keras.layers.ReLU(name="relu_1"),
+            keras.layers.Dense(6, name="outer_1"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("make", [functional, sequential])
+def test_blocks_become_one_layer_each(make, x, tmp_path):
+    teacher = make()
+    wanted = numpy_of(teacher(x))
+    student, reports = distill(teacher, x, RULES, pool=64, verbose=0)
+    names = [report.layer.split("/")[-1] for report in reports]
+    assert names == ["inner_0", "inner_1"]
+    for k in range(2):
+        assert isinstance(student.get_layer(f"inner_{k}"), EUGenDense)
+        assert student.get_layer(f"inner_{k}").units == 6
+        nothing = student.get_layer(f"outer_{k}")
+        assert isinstance(nothing, keras.layers.Identity)
+    found = numpy_of(student(x))
+    assert np.linalg.norm(found - wanted) < 0.6 * np.linalg.norm(wanted)
+    np.testing.assert_array_equal(numpy_of(teacher(x)), wanted)
+    student.save(tmp_path / "student.keras")
+    again = keras.saving.load_model(tmp_path / "student.keras")
+    np.testing.assert_array_equal(numpy_of(again(x)), found)
+
+
+def test_the_second_sum_is_corrected(x):
+    """The target of a block whose output is added to what has drifted."""
+    teacher = functional()
+    student, reports = distill(teacher, x, RULES, ridge=1e-6, verbose=0)
+    names = ["norm_0", "add_1"]
+    before, after = (
+        keras.Model(m.inputs, [m.get_layer(n).output for n in names])
+        for m in (teacher, student)
+    )
+    (_, target), (given, found) = before(x), after(x)
+    target, given, found = map(numpy_of, (target, given, found))
+    features = numpy_of(student.get_layer("inner_1").features(given))
+    features = np.concatenate([features, np.ones((300, 1))], axis=1)
+    fitted = np.arange(300) % 10 != 9
+    best = np.linalg.lstsq(features[fitted], (target - given)[fitted])[0]
+    np.testing.assert_allclose(
+        found - given, features @ best, atol=0.02 * np.abs(target).max()
+    )
+    error = found[~fitted] - target[~fitted]
+    error = np.linalg.norm(error) / np.linalg.norm((target - given)[~fitted])
+    assert reports[1].error == pytest.approx(error, rel=1e-3)
+
+
+def test_what_another_operation_uses_is_no_block(x):
+    inputs = keras.Input((6,))
+    inner = keras.layers.Dense(6, "relu", name="inner")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(6, name="o")(inner) + inner)
+    with pytest.raises(ValueError, match="fit none"):
+        distill(model, x, RULES, verbose=0)
+
+
+def test_a_backbone_of_keras_hub(rng):
+    teacher = keras_hub.models.BertBackbone(
+        vocabulary_size=50,
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=8,
+        intermediate_dim=32,
+        max_sequence_length=10,
+        dropout=0.0,
+    )
+    data = {
+        "token_ids": rng.integers(1, 50, (64, 10)).astype("int32"),
+        "segment_ids": np.zeros((64, 10), "int32"),
+        "padding_mask": np.ones((64, 10), "int32"),
+    }
+    rules = {"*feedforward_intermediate_dense": feed_forwards(16, seed=3)}
+    student, reports = distill(teacher, data, rules, pool=64, verbose=0)
+    assert len(reports) == 2
+    assert student.count_params() < teacher.count_params()
+    wanted, found = (
+        numpy_of(m(data)["sequence_output"]) for m in (teacher, student)
+    )
+    assert np.linalg.norm(found - wanted) < 0.5 * np.linalg.norm(wanted)
+
+
+@pytest.mark.parametrize("method", ["low_rank", "neurons", "best"])
+def test_the_best_of_several_methods(method, x):
+    teacher = sequential()
+    rules = {"*": feed_forwards(24, seed=3)}
+    student, reports = distill(
+        teacher, x, rules, pool=64, neurons=True, method=method, verbose=0
+    )
+    last = reports[1]
+    errors = {
+        "eugen": last.error,
+        "low_rank": last.low_rank_error,
+        "neurons": last.neurons_error,
+    }
+    chosen = min(errors, key=errors.get) if method == "best" else method
+    assert last.method == chosen
+    held_out = x[9::10]
+    after = keras.Model(student.inputs, student.get_layer("outer_0").output)
+    given = numpy_of(after(held_out))
+    wanted = numpy_of(teacher(held_out))
+    found = numpy_of(student.get_layer("inner_1")(given))
+    error = np.linalg.norm(found - wanted) / np.linalg.norm(wanted)
+    assert error == pytest.approx(errors[chosen], rel=1e-2)
+    if chosen != "eugen":
+        layer = student.get_layer("inner_1")
+        assert isinstance(layer, keras.Sequential)
+        assert layer.count_params() <= last.stored + last.neurons + 14
+
+
+def test_a_method_that_there_is_none_of(x):
+    with pytest.raises(ValueError, match="needs a `pool`"):
+        distill(sequential(), x, RULES, method="neurons", verbose=0)
+    with pytest.raises(ValueError, match="method='svd'"):
+        distill(sequential(), x, RULES, method="svd", verbose=0)
