@@ -209,6 +209,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS)
     parser.add_argument("--rate", type=float, help="no search for the best")
     parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--small", action="store_true", help="for a CPU")
     options = parser.parse_args()
     begin = time.perf_counter()
     if not (options.cache / "data.npz").exists():
@@ -223,6 +224,8 @@ def main():
     settings = {"epochs": EPOCHS, "train": 1500, "test": 1000, "length": 48}
     if options.fast:
         settings = {"epochs": 1, "train": 320, "test": 250, "length": 32}
+    if options.small:
+        settings = {"epochs": 2, "train": 640, "test": 500, "length": 32}
     methods = options.methods or METHODS
     domains = options.domains or tuple(DOMAINS)
     done = _read(options.json, settings)
