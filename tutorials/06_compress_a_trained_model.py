@@ -113,8 +113,8 @@ for rank in (2, 4, 8, 16):
 # %% [markdown]
 # **Notice** who wins where. In stored parameters the merged layer is several
 # times smaller than a matrix of low rank of the same accuracy. In memory and
-# in multiplications it is not, as its two random matrices have 257 x 64 entries:
-# the seed saves bytes, not work.
+# in multiplications it is not, as its two random matrices have 257 x 64
+# entries: the seed saves bytes, not work.
 #
 # ## On MNIST
 #
