@@ -167,6 +167,7 @@ class Recorded:
 
     def _record(self):
         """The teacher's pass."""
+        self._watch(self.items)
         for x, _, weights in self._batches():
             calls = self.probe.run(x)
             for item in self.items:
@@ -199,6 +200,10 @@ class Recorded:
                     other = other.reshape(-1, item.new.units)
                 given.append((source, mask, other))
         return given
+
+    def _watch(self, items):
+        parts = [part for i in items for part in (i.old, i.last, i.residual)]
+        self.probe.watch(getattr(part, "add", part) for part in parts)
 
     @staticmethod
     def _lead(source, count):
@@ -236,6 +241,7 @@ class Recorded:
 
     def _pass(self, item):
         """The student's pass: inputs of the item and other summands."""
+        self._watch([item])
         spool = Spool()
         kept = iter(row[-1] for row in item.targets)
         for x, _, _ in self._batches():
