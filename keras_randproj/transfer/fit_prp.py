@@ -61,8 +61,9 @@ def fit_prp(
         rest = cross - gram @ (alpha[:, None] * matrix * scale)
         left, right = reduced_rank(gram, rest, prp.residual_rank)
     kernel = alpha[:, None] * matrix * scale + left @ right
-    prp.alpha.assign(alpha / prp.lr_multiplier)
-    prp.scale.assign(scale / prp.lr_multiplier)
+    vectors: Any = prp  # Its weights are there once it is built.
+    vectors.alpha.assign(alpha / prp.lr_multiplier)
+    vectors.scale.assign(scale / prp.lr_multiplier)
     if prp.bias is not None:
         prp.bias.assign(mean_y - mean_x @ kernel)
     if prp.residual_rank:
