@@ -216,14 +216,16 @@ def _peft(bases, method, classifier):
     config = BertConfig.from_pretrained(
         bases.folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
     )
-    bert = BertModel(config, add_pooling_layer=False)
-    weights = load_file(bases.folder / "model.safetensors")
-    weights = {k: v.float() for k, v in weights.items()}
-    missing = bert.load_state_dict(weights, strict=False).missing_keys
-    if [key for key in missing if "position_ids" not in key]:
-        raise SystemExit(f"BertModel lacks {missing}")
-    settings = {"target_modules": BERT_QUERY_VALUE, **arguments}
-    adapted = peft.get_peft_model(bert, getattr(peft, name)(**settings))
+    # Their generators are of the CPU.
+    with torch.device("cpu"):
+        bert = BertModel(config, add_pooling_layer=False)
+        weights = load_file(bases.folder / "model.safetensors")
+        weights = {k: v.float() for k, v in weights.items()}
+        missing = bert.load_state_dict(weights, strict=False).missing_keys
+        if [key for key in missing if "position_ids" not in key]:
+            raise ValueError(f"BertModel lacks {missing}")
+        settings = {"target_modules": BERT_QUERY_VALUE, **arguments}
+        adapted = peft.get_peft_model(bert, getattr(peft, name)(**settings))
     adapted = adapted.to(bases.device)
     kernel, bias = classifier
     head = torch.nn.Linear(384, 1).to(bases.device)

@@ -36,8 +36,6 @@ def main():
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--length", type=int, default=LENGTH)
     options = parser.parse_args()
-    if options.device != "cpu":
-        torch.set_default_device(options.device)
     bases = Bases(options.cache, options.device)
     rows = [
         *steps(bases, options),
@@ -47,7 +45,12 @@ def main():
     device = "cpu"
     if options.device != "cpu":
         device = torch.cuda.get_device_name()
-    settings = {"rows": ROWS, "batch": TRAINED, "length": options.length}
+    settings = {
+        "tenants_batch": ROWS,
+        "training_batch": TRAINED,
+        "length": options.length,
+        "runs": options.runs,
+    }
     command = "python -m experiments.adapters_serving"
     write(options.json, command, [where()], rows, device=device, **settings)
 
@@ -60,8 +63,11 @@ def steps(bases, options):
     tokens = random_tokens(TRAINED, options)
     truth = torch.ones(TRAINED, device=options.device)
     classifier = np.zeros(384, "float32"), np.zeros(1, "float32")
+    functions = []
     for name in STEPS:
-        trainee = bases.trainee(name, classifier, 1)
+        # A model for each, as they run in turn.
+        own = type(bases)(bases.folder, bases.device)
+        trainee = own.trainee(name, classifier, 1)
         optimizer = torch.optim.Adam(trainee.parameters, 1e-4)
 
         def step(trainee=trainee, optimizer=optimizer):
@@ -71,10 +77,13 @@ def steps(bases, options):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            optimizer.zero_grad()
 
-        (found,) = timed([step], options)
+        functions.append(step)
+    medians = timed(functions, options)
+    for name, step, found in zip(STEPS, functions, medians, strict=True):
         row = {"question": "training step", "name": name, "milliseconds": found}
-        yield said({**row, "peak_bytes": peak(step, options)})
+        yield said({**row, "extra_bytes": extra(step, options)})
 
 
 def banks(bases, options):
@@ -194,15 +203,16 @@ def timed(functions, options):
     return [statistics.median(found) for found in times]
 
 
-def peak(step, options):
-    """Bytes of a GPU at the height of a step; `None` on a CPU."""
+def extra(step, options):
+    """Bytes that a step takes of a GPU while it runs; `None` on a CPU."""
     import torch
 
     if options.device == "cpu":
         return None
     torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
     step()
-    return torch.cuda.max_memory_allocated()
+    return torch.cuda.max_memory_allocated() - before
 
 
 def said(row):

@@ -103,7 +103,7 @@ def accuracy_against_bytes():
 
 
 def accuracy_against_parameters(dataset, title, lowest):
-    rows = Results("tutorials/01_classification").rows
+    rows = Results("experiments/classification").rows
     rows = rows[rows.dataset == dataset].dropna(subset="accuracy")
     found = rows.groupby("model").agg(
         {"accuracy": "mean", "trainable": "first"}

@@ -18,6 +18,7 @@ import results
 from cogapp import Cog
 from mkdocs.structure.files import File
 from spelled_out import spelled_out
+from tutorial_outputs import outputs
 
 from keras_randproj._install import PUBLISHED
 
@@ -45,6 +46,7 @@ def page(path, repository=None):
     """The Markdown of a tutorial."""
     notebook = jupytext.read(path)
     title, description = _header(path)
+    printed = outputs(path)
     parts = [
         f"---\ndescription: {description}\n---",
         f"# {title}",
@@ -60,6 +62,8 @@ def page(path, repository=None):
             parts.append(cell.source)
         else:
             parts.append(f"```python\n{cell.source}\n```")
+            if printed.get(cell.source):
+                parts.append(f"```text\n{printed[cell.source]}\n```")
     return "\n\n".join(parts) + "\n"
 
 

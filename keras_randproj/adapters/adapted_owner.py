@@ -49,21 +49,20 @@ class AdaptedOwner:
     @classmethod
     def from_config(cls, config):
         owner = keras.saving.deserialize_keras_object(config["owner"])
-        adapters = config["adapters"]
-        if owner.built:
-            _adapt(owner, adapters)
-            return owner
-        build = owner.build
-
-        @functools.wraps(build)
-        def build_adapted(*args, **kwargs):
-            build(*args, **kwargs)
-            owner.build = build
-            _adapt(owner, adapters)
-
-        # Keras puts its own wrapper here, in an attribute of the layer.
-        owner.build = build_adapted
         owner.__class__ = _class_for(type(owner))
+        waiting = [config["adapters"]]
+
+        def adapt():
+            if waiting:
+                _adapt(owner, waiting.pop())
+
+        if owner.built:
+            adapt()
+            return owner
+        # Keras builds it by one or the other, and puts wrappers of its own
+        # into attributes of a layer too.
+        for name in ("build", "build_from_config"):
+            setattr(owner, name, _then(getattr(owner, name), adapt))
         return owner
 
     def forget(self):
@@ -89,6 +88,15 @@ def remember(model):
         model.__class__ = _class_for(type(model))
 
 
+def _then(method, follow):
+    @functools.wraps(method)
+    def both(*args, **kwargs):
+        method(*args, **kwargs)
+        follow()
+
+    return both
+
+
 def _adapt(owner, adapters):
     places = _places(owner)
     layers = []
@@ -104,8 +112,6 @@ def _adapt(owner, adapters):
         layers.append(layer)
     frozen.freeze(owner, layers)
     _keras.list_parameters_again(_keras.layers_in(owner))
-    if not isinstance(owner, AdaptedOwner):
-        owner.__class__ = _class_for(type(owner))
 
 
 def _places(owner):

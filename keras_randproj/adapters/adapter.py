@@ -34,10 +34,10 @@ class Part:
     fixed: dict[str, Any]
     holders: list[Any]
 
-    def values(self):
+    def values(self, dtype):
         """Tensors of what was learned, and what a seed gives, by name."""
         learned = {
-            name: ops.convert_to_tensor(variable) * self.form.multiplier(name)
+            name: ops.cast(variable, dtype) * self.form.multiplier(name)
             for name, variable in self.variables.items()
         }
         return learned | self.fixed
@@ -146,7 +146,7 @@ class Adapter(WholeLayer):
 
     def values(self, layer):
         """By form: tensors of what was learned, and what a seed gives."""
-        return [part.values() for part in self.parts]
+        return [part.values(layer.compute_dtype) for part in self.parts]
 
     def _own(self):
         """By name: variables of this layer, and what multiplies them."""

@@ -61,7 +61,9 @@ class BankedAdapter(Adapter):
         return super().apply(layer, base, inputs, **arguments)
 
     def values(self, layer):
+        dtype = layer.compute_dtype
         found = ops.take(self.numbers, self.rows.tensor, axis=0)
+        found = ops.cast(found, dtype)
         at = 0
         values = []
         for part in self.parts:
@@ -72,7 +74,8 @@ class BankedAdapter(Adapter):
                 at += size
             if part.form.shared_size():
                 vector = part.variables["vector"]
-                own["vector"] = ops.take(vector, self.rows.tensor, axis=0)
+                vector = ops.take(vector, self.rows.tensor, axis=0)
+                own["vector"] = ops.cast(vector, dtype)
             values.append(own | part.fixed)
         return values
 

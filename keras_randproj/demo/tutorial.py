@@ -36,11 +36,13 @@ class Results:
 
     Args:
         name: Name of the file, without its ending.
+        place: Folder of the script, in whose folder `results` the file is.
         **settings: What holds for all rows.
     """
 
-    def __init__(self, name, **settings):
-        folder = TRIAL if FAST else Path("tutorials/results")
+    def __init__(self, name, place="tutorials", **settings):
+        self.place = place
+        folder = TRIAL if FAST else Path(place, "results")
         self.path = _inside(folder, f"{name}.json")
         self.rows: list[dict] = []
         self.settings = settings
@@ -78,7 +80,7 @@ class Results:
         print("computed", json.dumps(row), flush=True)
         self.rows.append(row)
         document = {
-            "what": f"python tutorials/{self.path.stem}.py",
+            "what": f"python {self.place}/{self.path.stem}.py",
             "where": self.runs,
             "settings": self.settings,
             "rows": self.rows,

@@ -236,11 +236,13 @@ class PRPDense(WholeLayer):
         # On JAX a variable times a number is float32 where the default is half
         # precision, and a tensor times a number is not.
         alphas = [
-            ops.convert_to_tensor(alpha) * self.lr_multiplier
+            ops.convert_to_tensor(alpha)
             for alpha in (self.alpha, *self.inner_alphas)
         ]
-        scale = ops.convert_to_tensor(self.scale) * self.lr_multiplier
-        y = self.stack.multiply(inputs, alphas, scale, self.bias)
+        scale = ops.convert_to_tensor(self.scale)
+        y = self.stack.multiply(
+            inputs, alphas, scale, self.bias, self.lr_multiplier
+        )
         if self.residual_rank:
             low = ops.matmul(inputs, self.residual_a)
             y = y + ops.matmul(low, self.residual_b)
