@@ -1,6 +1,7 @@
 """A copy of a model in which layers can be watched and exchanged."""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 from typing import NamedTuple
 
@@ -45,6 +46,8 @@ class Probe:
         self.slots: dict[int, Slot] = {}
         self._calls: list[Call] = []
         self.model = Rebuilder(self._choose, self._skip).rebuild(model)
+        # PyTorch would keep what it needs for gradients.
+        self.model.trainable = False
 
     def _choose(self, layer):
         if id(layer) not in self.slots:
@@ -64,8 +67,14 @@ class Probe:
         """Has another layer run in the place of a layer of the model."""
         self.slots[id(layer)].content.layer = new
 
+    def watch(self, layers: Iterable[Any]) -> None:
+        """Notes the calls of these layers only."""
+        watched = {id(layer) for layer in layers}
+        for key, slot in self.slots.items():
+            slot.content.watched = key in watched
+
     def run(self, x: Any) -> list[Call]:
-        """The calls of all layers in slots for a batch, in their order.
+        """The calls of watched layers for a batch, in their order.
 
         Raises:
             ValueError: If a layer runs inside a compiled function.
@@ -90,6 +99,7 @@ class _Content:
         self.original = original
         self.layer = original
         self.calls = calls
+        self.watched = True
 
 
 class Slot(keras.layers.Layer):
@@ -105,9 +115,11 @@ class Slot(keras.layers.Layer):
         self.content = _Content(layer, calls)
 
     def call(self, inputs, mask=None):
-        outputs = self.content.layer(inputs)
-        call = Call(self.content.original, inputs, outputs, mask)
-        self.content.calls.append(call)
+        content = self.content
+        outputs = keras.ops.stop_gradient(content.layer(inputs))
+        if content.watched:
+            call = Call(content.original, inputs, outputs, mask)
+            content.calls.append(call)
         return outputs
 
     def compute_mask(self, inputs, mask=None):
