@@ -42,6 +42,7 @@ class Item:
         made: `Made`, what replaces it.
         block: The `Block`, or `None`.
         residual: The `Residual` of its output, or `None`.
+        calls: How many calls of its layers there are in one run.
         targets: `Spool` of the teacher's outputs, weights, which rows are
             kept, inputs and other summands.
     """
@@ -51,6 +52,7 @@ class Item:
     made: Made
     block: Block | None
     residual: Residual | None
+    calls: int
     targets: Spool
 
     @property
@@ -127,7 +129,10 @@ class Recorded:
                 continue
             last = block.second if block else layer
             residual = find_residual(last, calls) if self.student else None
-            self.items.append(Item(layer, last, made, block, residual, Spool()))
+            parts = {id(p) for p in (layer, last, residual and residual.add)}
+            count = sum(id(call.layer) in parts for call in calls)
+            item = Item(layer, last, made, block, residual, count, Spool())
+            self.items.append(item)
 
     def _exact(self, blocks, batch):
         """Blocks in whose place their three steps give the same.
@@ -246,7 +251,7 @@ class Recorded:
         spool = Spool()
         kept = iter(row[-1] for row in item.targets)
         for x, _, _ in self._batches():
-            calls = self.probe.run(x)
+            calls = self.probe.run(x, item.calls)
             for source, _, other in self._given(item, calls):
                 these = next(kept)
                 here = _take(self._rows(item, source), these)
