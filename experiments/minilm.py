@@ -14,7 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 from scipy.stats import spearmanr
 
@@ -160,7 +159,6 @@ def main():
         print(row, flush=True)
         command = "python -m experiments.minilm"
         write(arguments.json, command, runs, rows, **settings)
-        keras.backend.clear_session()
 
 
 if __name__ == "__main__":
