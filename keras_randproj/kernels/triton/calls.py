@@ -10,8 +10,8 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from keras_randproj.kernels import reference
 from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SignedHadamard
+from keras_randproj.kernels.triton import hadamard_operator
 from keras_randproj.kernels.triton import product
-from keras_randproj.kernels.triton.hadamard import hadamard
 from keras_randproj.kernels.triton.settings import library_is_faster
 
 # The slots of positions, and the version of the positions they belong to.
@@ -54,7 +54,7 @@ def _hadamard(operands, x, alphas, scale, bias, gain):
         alphas = [x.new_ones(operand.input_dim) for operand in operands]
     else:
         alphas = []
-    return hadamard(
+    return hadamard_operator.multiply(
         x,
         alphas,
         _tensors(*(operand.signs for operand in operands)),
