@@ -1,7 +1,5 @@
 """From operands to calls of the operators that compute them."""
 
-import math
-
 import keras
 import torch
 from keras import ops
@@ -30,7 +28,9 @@ def modulate(operands, x, alphas, scale, bias):
     if len(lead) != 1:
         x = x.reshape(-1, first.input_dim)
     scale, bias, *alphas = _tensors(scale, bias, *alphas)
-    gain = first.gain * math.prod(operand.factor for operand in operands[1:])
+    gain = first.gain
+    for operand in operands[1:]:
+        gain *= operand.factor
     if structured:
         y = _hadamard(operands, x, alphas, scale, bias, gain)
     else:
