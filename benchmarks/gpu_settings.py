@@ -78,10 +78,12 @@ def cases():
                 yield name, setting, call
 
 
-def programs():
+def programs(only):
     """The cases that are compiled apart; waves and batches are not."""
     found = {}
     for name, setting, make in cases():
+        if not name.startswith(only):
+            continue
         told = setting if isinstance(setting, dict) else asdict(setting)
         values = [value for key, value in told.items() if key != "waves"]
         found[name.partition(", batch")[0], str(values)] = setting, make
@@ -137,17 +139,20 @@ def few_rows_calls(storage, setting):
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_settings")
     parser.add_argument("--compile", help="K/N: every Nth candidate from K on")
+    parser.add_argument("--only", default="", help="start of a case's name")
     parser.add_argument("--json", help="file to write")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     options = parser.parse_args()
     if options.compile:
         first, step = map(int, options.compile.split("/"))
-        for setting, make in list(programs().values())[first::step]:
+        for setting, make in list(programs(options.only).values())[first::step]:
             attempt(lambda make=make, setting=setting: make(setting)[0]())
         return
     stop = time.perf_counter() + options.seconds
     rows: list = []
     for name, setting, make in cases():
+        if not name.startswith(options.only):
+            continue
         if time.perf_counter() > stop:
             print("out of time")
             break

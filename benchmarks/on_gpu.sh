@@ -6,10 +6,12 @@ set -u
 export XLA_PYTHON_CLIENT_PREALLOCATE=false PYTHONUNBUFFERED=1
 OUT=${OUT:-/tmp}
 python=${PYTHON:-python3}
+# Which settings are tried, see benchmarks/gpu_settings.py.
+ONLY=${ONLY:-}
 
 tests() {
 	KERAS_BACKEND=torch timeout 150 $python -m pytest tests/kernels -m gpu \
-		-n 6 --dist worksteal >"$OUT/tests-torch.txt" 2>&1 &
+		-n 5 --dist worksteal >"$OUT/tests-torch.txt" 2>&1 &
 	local torch=$!
 	KERAS_BACKEND=jax timeout 150 $python -m pytest tests/kernels -m gpu \
 		-n 3 --dist worksteal >"$OUT/tests-jax.txt" 2>&1 &
@@ -21,15 +23,16 @@ tests() {
 
 compile() {
 	local nth running=()
-	for nth in 0 1 2 3 4 5; do
-		timeout 150 $python -m benchmarks.gpu_settings --compile $nth/6 &
+	for nth in 0 1 2 3; do
+		timeout 150 $python -m benchmarks.gpu_settings --compile $nth/4 \
+			--only "$ONLY" &
 		running+=($!)
 	done
 	wait "${running[@]}"
 }
 
 settings() {
-	$python -m benchmarks.gpu_settings --seconds 60 \
+	$python -m benchmarks.gpu_settings --seconds 45 --only "$ONLY" \
 		--json "$OUT/gpu_settings.json"
 }
 

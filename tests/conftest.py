@@ -17,6 +17,8 @@ if (
 # JAX compiles every operation of every shape, and a test runs it once: XLA
 # makes no effort, and test processes share what one of them has compiled.
 if os.environ.get("KERAS_BACKEND") == "jax":
+    # On a GPU the default rounds a float32 to the 11 bits of a TF32.
+    os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         compiled = tempfile.TemporaryDirectory(prefix="jax-of-tests-")

@@ -19,7 +19,17 @@ def automatic(x):
         # A compiler fuses and plans memory itself.
         if x.device.type == "cpu" and not torch.compiler.is_compiling():
             return ("torch_cpu", "reference")
+    if keras.backend.backend() == "jax" and one_jax_gpu():
+        return ("triton", "reference")
     return ("reference",)
+
+
+def one_jax_gpu():
+    """Whether JAX computes on a GPU, and the model is not spread over some."""
+    import jax
+
+    spread = keras.distribution.distribution() is not None
+    return jax.default_backend() == "gpu" and not spread
 
 
 def one_cpu():
@@ -48,6 +58,11 @@ def exporting():
     import torch
 
     return torch.compiler.is_exporting() or torch.jit.is_tracing()
+
+
+def eager_torch():
+    """Whether torch computes, and does not write a program down."""
+    return keras.backend.backend() == "torch" and not exporting()
 
 
 def in_dynamo():

@@ -6,7 +6,9 @@ whether the matrix is used as it is or transposed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
@@ -17,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Operand:
-    """A matrix of `rows x cols`; with `transposed`, its transpose is meant."""
+    """A matrix of `rows x cols`; with `transposed`, its transpose is meant.
+
+    Products with it are multiplied by `gain`, `factor / sqrt(input_dim)`.
+    """
 
     rows: int
     cols: int
     transposed: bool = False
+    factor: float = field(default=1.0, kw_only=True)
 
     @property
     def input_dim(self) -> int:
@@ -30,6 +36,14 @@ class Operand:
     @property
     def output_dim(self) -> int:
         return self.rows if self.transposed else self.cols
+
+    @property
+    def gain(self) -> float:
+        return self.factor / math.sqrt(self.input_dim)
+
+    def times(self, factor):
+        """The same matrix, of which products are multiplied by a number."""
+        return replace(self, factor=self.factor * factor)
 
     def transpose(self):
         """The same matrix, transposed."""

@@ -137,16 +137,18 @@ class ProjectionStack:
         self,
         inputs: Tensor,
         alphas: Sequence[Tensor],
-        scale: Tensor | None = None,
-        bias: Tensor | None = None,
+        scale: Tensor,
+        bias: Tensor | None,
+        multiplier: float,
     ) -> Tensor:
         """`scale * (P^T (alpha * inputs)) / sqrt(input_dim) + bias`.
 
         Args:
             inputs: Tensor `(batch, ..., input_dim)`.
             alphas: Tensor `(input_dim,)` of each stage.
-            scale: Tensor `(units,)` of the last stage, or `None` for ones.
+            scale: Tensor `(units,)` of the last stage.
             bias: Tensor `(units,)` of the last stage, or `None` for zeros.
+            multiplier: Float, of each alpha and of the scale.
 
         Returns:
             Tensor `(batch, ..., units)`.
@@ -154,8 +156,13 @@ class ProjectionStack:
         for start, stop in self.runs:
             part = self.projections[start:stop]
             last = stop == self.depth
+            operands = [
+                p.held.operands[p.is_transposed].times(multiplier) for p in part
+            ]
+            if last:
+                operands[-1] = operands[-1].times(multiplier)
             inputs = kernels.modulate(
-                [p.held.operands[p.is_transposed] for p in part],
+                operands,
                 inputs,
                 alphas[start:stop],
                 scale if last else None,

@@ -32,6 +32,7 @@ from keras_randproj.kernels.triton import hadamard_kernels
 from keras_randproj.kernels.triton import product
 from keras_randproj.kernels.triton import product_kernels
 from keras_randproj.kernels.triton import settings
+from keras_randproj.kernels.triton import sign_words
 
 CAPABILITIES = 80, 90
 OBJDUMP = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
@@ -82,16 +83,16 @@ class Recorder:
         return launch
 
 
-def launches(module, names, call):
-    """What a function would launch of a module's kernels."""
+def launches(names, call):
+    """What a function would launch of `(module, kernel's name)` pairs."""
     found: list = []
-    kernels = {name: getattr(module, name) for name in names}
-    for name, kernel in kernels.items():
+    kernels = [(module, name, getattr(module, name)) for module, name in names]
+    for module, name, kernel in kernels:
         setattr(module, name, Recorder(kernel, found))
     try:
         call()
     finally:
-        for name, kernel in kernels.items():
+        for module, name, kernel in kernels:
             setattr(module, name, kernel)
     return found
 
@@ -122,7 +123,8 @@ def record_hadamard(dtype, order, kind):
             probe=probe,
         )
 
-    return launches(hadamard_kernels, ("tile_kernel", "row_kernel"), call)
+    names = "tile_kernel", "row_kernel"
+    return launches([(hadamard_kernels, name) for name in names], call)
 
 
 # Family and storage: packed, code, bits, rows and columns of a tile, levels.
@@ -155,17 +157,20 @@ def record_product(dtype, family, batch):
     words = torch.empty((4,), dtype=torch.int32, device="meta")
     matrix = product.Matrix(words, *shape, *FAMILIES[family])
     vectors = (x.new_empty(size) for size in (shape[0], shape[1], shape[1]))
-    names = "product_kernel", "finish_kernel", "matrix_kernel"
-    module = product_kernels
-    if batch <= few_rows.MOST_ROWS:
-        module, names = few_rows, ("few_rows_kernel",)
+    names = [
+        (few_rows, "few_rows_kernel"),
+        (sign_words, "pack_kernel"),
+        (product_kernels, "product_kernel"),
+        (product_kernels, "finish_kernel"),
+        (product_kernels, "matrix_kernel"),
+    ]
 
     def call():
         product.multiply(matrix, x, *vectors, 1.0, False)
 
     product.processors = few_rows.processors = lambda device: 132
     # The chunks of a large batch differ in what they begin with only.
-    return launches(module, names, call)[:2]
+    return launches(names, call)[:3]
 
 
 TYPES = {

@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 
+import keras
+from keras import ops
+
+from keras_randproj.kernels.devices import eager_torch
 from keras_randproj.kernels.gain import split_gain
 from keras_randproj.kernels.operands import ChosenTiles
 from keras_randproj.kernels.operands import PackedMatrix
@@ -33,8 +37,21 @@ def modulate(operands, x, alphas, scale=None, bias=None):
     after = None
     for operand, alpha in zip(operands, alphas, strict=True):
         x = x if after is None else x * after
-        before, after = split_gain(operand.input_dim)
+        before, after = operand.gain, None
+        if keras.backend.standardize_dtype(x.dtype) == "float16":
+            before, after = split_gain(operand)
         alpha = before if alpha is None else alpha * before
         x = PRODUCTS[type(operand)](operand, x, alpha)
-    y = x * (after if scale is None else scale * after)
+    if after is not None:
+        scale = after if scale is None else scale * after
+    return _finish(x, scale, bias)
+
+
+def _finish(y, scale, bias):
+    """`y * scale + bias`."""
+    if scale is not None and bias is not None and eager_torch():
+        # One operator, and one pass over y.
+        scale, bias = (ops.convert_to_tensor(v) for v in (scale, bias))
+        return bias.addcmul(y, scale)
+    y = y if scale is None else y * scale
     return y if bias is None else y + bias

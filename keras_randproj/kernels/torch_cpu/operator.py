@@ -33,7 +33,7 @@ def modulate(operands, x, alphas, scale, bias):
             *map(_tensor, vectors),
             _tensor(operand.signs),
             _tensor(operand.positions),
-            *split_gain(operand.input_dim),
+            *split_gain(operand),
             operand.rows,
             operand.cols,
             operand.transposed,

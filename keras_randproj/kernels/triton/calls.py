@@ -30,7 +30,7 @@ def modulate(operands, x, alphas, scale, bias):
     if len(lead) != 1:
         x = x.reshape(-1, first.input_dim)
     scale, bias, *alphas = _tensors(scale, bias, *alphas)
-    gain = 1 / math.sqrt(first.input_dim)
+    gain = first.gain * math.prod(operand.factor for operand in operands[1:])
     if structured:
         y = _hadamard(operands, x, alphas, scale, bias, gain)
     else:

@@ -96,11 +96,17 @@ def decode(codes, table, BITS: tl.constexpr, LEVELS: tl.constexpr):
 
 
 @triton.jit
+def signs(bits):
+    """bfloat16 from bit 15: the sign bit of 1.0, where it is set."""
+    bits = (bits & 0x8000) ^ 0x3F80
+    return bits.to(tl.uint16).to(tl.bfloat16, bitcast=True)
+
+
+@triton.jit
 def entries(words, table, BITS: tl.constexpr, LEVELS: tl.constexpr):
     """What words hold, in new last axes: bfloat16, or float32 from a table."""
     if BITS == 1:
-        bits = (sign_bits(words) & 0x8000) ^ 0x3F80
-        return bits.to(tl.uint16).to(tl.bfloat16, bitcast=True)
+        return signs(sign_bits(words))
     else:
         return decode(unfold(words, BITS), table, BITS, LEVELS)
 
@@ -144,4 +150,5 @@ def block_of(
         words = tl.join(tl.join(w0, w2), tl.join(w1, w3))
     found = entries(words, table, BITS, LEVELS)
     found = tl.reshape(found, (DOWN, ACROSS, TILE_ROWS, TILE_COLS))
-    return tl.reshape(tl.permute(found, (0, 2, 1, 3)), (BLOCK_R, BLOCK_C))
+    found = tl.permute(found, (0, 2, 1, 3))
+    return tl.reshape(found, (BLOCK_R, BLOCK_C))

@@ -13,9 +13,10 @@ from keras_randproj.kernels.triton.entries import seeded_words
 
 # More rows of a batch have no registers for their sums.
 MOST_ROWS = 4
-# A thread holds a tile, or a word, of this many tiles of outputs at most.
-WARPS = 8
+WARPS = 16
 MOST_TILES = 64
+# Words of packed inputs that a thread asks memory for at a time.
+HELD = 8
 
 
 def launch(matrix, x, alpha, scale, bias, y, gain, transposed):
@@ -26,6 +27,7 @@ def launch(matrix, x, alpha, scale, bias, y, gain, transposed):
     # As few programs as keep all processors busy: each reads all of x.
     together = triton.next_power_of_2(triton.cdiv(tiles, processors(x.device)))
     together = min(together, MOST_TILES)
+    held = HELD if matrix.packed and not transposed else 1
     few_rows_kernel[(triton.cdiv(tiles, together),)](
         x,
         x if alpha is None else alpha,
@@ -45,7 +47,7 @@ def launch(matrix, x, alpha, scale, bias, y, gain, transposed):
         TRANSPOSED=transposed,
         BATCH=x.shape[0],
         OUT=together,
-        IN=32 * WARPS // together,
+        IN=32 * WARPS // together * held,
         **matrix.constants(),
         num_warps=WARPS,
     )

@@ -168,7 +168,14 @@ def tile_kernel(
         if STORE:
             store(y, values, where, inside, FULL)
     if PROBE:
-        ONE: tl.constexpr = SHAPE[:5] + (1,)
+        ONE: tl.constexpr = (
+            SHAPE[0],
+            SHAPE[1],
+            SHAPE[2],
+            SHAPE[3],
+            SHAPE[4],
+            1,
+        )
         _, index_out = exits(out, ONE)
         to, there = place(
             index_out, slots, group, outputs, not TRANSPOSED, CHOSEN, ONE

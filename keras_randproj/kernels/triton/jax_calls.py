@@ -32,7 +32,7 @@ def _stage(operand, x, alpha, scale, bias):
         _slots(operand),
         _vector(scale, outputs, 1),
         _vector(bias, outputs, 0),
-        (operand.rows, operand.cols, operand.input_dim**-0.5),
+        (operand.rows, operand.cols, operand.gain),
         operand.transposed,
     )
     return y.reshape(*lead, outputs)

@@ -8,6 +8,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,14 +18,19 @@ from torch import Tensor
 from keras_randproj.kernels.levels import TABLES
 from keras_randproj.kernels.triton import few_rows
 from keras_randproj.kernels.triton import product_kernels
+from keras_randproj.kernels.triton import sign_words
 from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.hadamard import NAMESPACE
 
-# Above it P is written chunk by chunk and the library multiplies. Estimated
-# for an H100 with bfloat16 weights: making P again costs as much as reading
-# it near 200 rows. Not measured on a GPU yet.
-FUSED_BATCH = 128
+# Above it P is written chunk by chunk and the library multiplies: of packed
+# words, and of a seed from which a program makes its block.
+MOST_ROWS = 512
+MOST_ROWS_SEEDED = 128
+# Rows of the batch that a program multiplies together.
+MOST_TOGETHER = 128
+# Memory for the packed signs of a call.
+PACKED_BYTES = 64 * 2**20
 # A chunk of P that stays in the second-level cache of an A100 or H100.
 CHUNK_BYTES = 16 * 2**20
 # Sides of a block of P: of signs, a call of Philox makes as many entries as
@@ -33,8 +39,8 @@ BLOCK = 64
 BLOCK_OF_SIGNS = 128
 # Programs for each processor.
 WAVES = 4
-# The fewest rows that a product of tensor cores takes.
-LEAST_ROWS = 16
+# The fewest rows with which tensor cores read P from shared memory.
+LEAST_ROWS = 64
 # bfloat16 parts of a float32.
 PARTS = 3
 # Blocks of inputs that a split adds up at least.
@@ -115,24 +121,40 @@ def multiply(matrix, x, alpha, scale, bias, gain, transposed):
         return y
     if x.shape[0] <= few_rows.MOST_ROWS:
         run = few_rows.launch
-    elif x.shape[0] <= FUSED_BATCH:
-        run = _fused
     else:
-        run = _chunked
+        matrix = _packed(matrix, x)
+        most = MOST_ROWS if matrix.packed else MOST_ROWS_SEEDED
+        run = _fused if x.shape[0] <= most else _chunked
     run(matrix, x, alpha, scale, bias, y, gain, transposed)
     return y
+
+
+def _packed(matrix, x):
+    """Signs are made once, and packed, for all blocks that use them."""
+    bits = matrix.bits * matrix.rows * matrix.cols
+    if matrix.packed or matrix.bits > 1 or bits > 8 * PACKED_BYTES:
+        return matrix
+    return replace(
+        matrix,
+        source=sign_words.pack(matrix, x),
+        packed=1,
+        tile_rows=sign_words.WORD_ROWS,
+        tile_cols=1,
+    )
 
 
 def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
     batch, inputs = x.shape
     outputs = y.shape[1]
-    together = max(LEAST_ROWS, triton.next_power_of_2(batch))
+    together = triton.next_power_of_2(batch)
+    together = min(max(LEAST_ROWS, together), MOST_TOGETHER)
     parted = x.dtype == torch.float32 and matrix.levels >= 0
     side = BLOCK if matrix.bits > 1 or parted else BLOCK_OF_SIGNS
     if x.dtype == torch.float32 and not parted:
         side = BLOCK // 2  # No tensor cores: registers hold the operands.
     blocks, steps = triton.cdiv(outputs, side), triton.cdiv(inputs, side)
-    wanted = triton.cdiv(WAVES * processors(x.device), blocks)
+    groups = triton.cdiv(batch, together)
+    wanted = triton.cdiv(WAVES * processors(x.device), blocks * groups)
     splits = max(1, min(wanted, steps // SPLIT_BLOCKS))
     span = triton.cdiv(steps, splits) * side
     splits = triton.cdiv(inputs, span)
@@ -141,7 +163,7 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         target = y.new_empty((splits, *y.shape), dtype=torch.float32)
     given = {"SCALE": scale is not None, "BIAS": bias is not None}
     scale, bias = (x if v is None else v for v in (scale, bias))
-    product_kernels.product_kernel[(blocks, 1, splits)](
+    product_kernels.product_kernel[(blocks, groups, splits)](
         x,
         x if alpha is None else alpha,
         matrix.source,

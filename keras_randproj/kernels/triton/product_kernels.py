@@ -7,11 +7,11 @@ from keras_randproj.kernels.triton.entries import block_of
 
 
 @triton.jit
-def add(total, part, block, WIDE: tl.constexpr):
+def add(total, left, right, WIDE: tl.constexpr):
     """One more product; the interpreter has none of bfloat16."""
     if WIDE:
-        part, block = part.to(tl.float32), block.to(tl.float32)
-    return tl.dot(part, block, acc=total, input_precision="ieee")
+        left, right = left.to(tl.float32), right.to(tl.float32)
+    return tl.dot(left, right, acc=total, input_precision="ieee")
 
 
 @triton.jit(do_not_specialize=["batch"])

@@ -48,8 +48,8 @@ SMALL = {
 BFLOAT16 = SMALL | {
     256: Setting((16, 16), rows=8),
     512: Setting((16, 32), rows=4),
-    1024: Setting((32, 32), rows=2),
-    2048: Setting((32, 64)),
+    1024: Setting((32, 32), warps=2, waves=4),
+    2048: Setting((32, 64), waves=4),
     4096: Setting((64, 64)),
     8192: Setting((64, 128), warps=8, waves=1),
     16384: Setting((64, 64), (2, 2), stages=1),
