@@ -115,9 +115,13 @@ package: $(VENV)/.test
 	$(BIN)/python -m build --outdir dist
 	$(BIN)/twine check --strict dist/*
 
+# What the tutorials of a few minutes show of runs that take longer.
+FULL_RUNS := $(addprefix experiments/,classification.py seed_only_files.py \
+	compress_a_trained_model.py)
+
 tutorials-fast: $(VENV)/.test
 	@set -e; for backend in $(BACKENDS); do \
-		for script in tutorials/[0-9]*.py; do \
+		for script in tutorials/[0-9]*.py $(FULL_RUNS); do \
 			echo "== $$script on $$backend"; \
 			KERAS_BACKEND=$$backend RANDPROJ_TUTORIAL_FAST=1 \
 				$(BIN)/python $$script; \

@@ -9,6 +9,7 @@ is needed is said in `experiments/minilm_model.py`; run
 """
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ from keras_randproj import distill
 from keras_randproj.transfer import feed_forwards
 
 RESULTS = Path(__file__).parent / "results/minilm.json"
-TRAIN, TEST, LENGTH, POOL = 1600, 500, 32, 2048
+TRAIN, TEST, LENGTH, POOL = 1600, 500, 32, 1024
 # A feed-forward block of the teacher.
 NUMBERS = 2 * 384 * 1536 + 1536 + 384
 
@@ -32,9 +33,9 @@ NUMBERS = 2 * 384 * 1536 + 1536 + 384
 CHOSEN = {"neurons": True}
 VARIANTS = {
     "rows and neurons chosen": ({}, CHOSEN, True),
-    "rows chosen": ({}, {}, True),
     "low rank": ({}, {"method": "low_rank"}, False),
     "neurons alone": ({}, {"method": "neurons"}, True),
+    "rows chosen": ({}, {}, True),
     "first rows": ({}, {}, False),
     "first rows, order 2": ({"order": 2, "shift": None}, {}, False),
     "best of each": ({}, {**CHOSEN, "method": "best"}, True),
@@ -72,10 +73,10 @@ def run(teacher, tokens, variant, features, seed, pool):
     """One student, and what it reaches."""
     layer, options, chooses = VARIANTS[variant]
     layer = {"seed": 100 + seed, **layer}
-    features //= layer.get("order", 1)
+    each = features // layer.get("order", 1)
     if chooses:
         options = {**options, "pool": pool}
-    rules = {"intermediate_*": feed_forwards(features, **layer)}
+    rules = {"intermediate_*": feed_forwards(each, **layer)}
     start = time.perf_counter()
     student, reports = distill(
         teacher, tokens[:TRAIN], rules, batch_size=400, verbose=0, **options
@@ -86,6 +87,7 @@ def run(teacher, tokens, variant, features, seed, pool):
     cosine, correlation = judge(*embeddings)
     row = {
         "variant": variant,
+        "features": features,
         "seed": seed,
         "share": float(np.mean([r.stored for r in reports])) / NUMBERS,
         "cosine": cosine,
@@ -104,10 +106,9 @@ def run(teacher, tokens, variant, features, seed, pool):
 def plan(arguments):
     """Variant, features and seed of each run, the most telling ones first."""
     sizes = arguments.features
-    first = "rows and neurons chosen"
+    first, *others = VARIANTS
     plan = [(first, size, 0) for size in sizes]
-    others = [name for name in VARIANTS if name != first]
-    plan += [(name, size, 0) for size in sizes for name in others]
+    plan += [(name, size, 0) for name in others for size in sizes]
     seeds = range(1, arguments.seeds)
     return plan + [(first, size, seed) for seed in seeds for size in sizes]
 
@@ -135,8 +136,16 @@ def main():
         "pool": arguments.pool,
         "teacher_file_bytes": file_bytes(teacher),
     }
-    rows = []
+    # It goes on where it was stopped.
+    rows, runs = [], []
+    if arguments.json.exists() and not arguments.fast:
+        found = json.loads(arguments.json.read_text())
+        rows, runs = found["rows"], found["where"]
+    done = {(row["variant"], row["features"], row["seed"]) for row in rows}
+    runs.append(where())
     for variant, features, seed in plan(arguments):
+        if (variant, features, seed) in done:
+            continue
         student, row = run(
             teacher, tokens, variant, features, seed, arguments.pool
         )
@@ -147,7 +156,7 @@ def main():
         rows.append(row)
         print(row, flush=True)
         command = "python -m experiments.minilm"
-        write(arguments.json, command, [where()], rows, **settings)
+        write(arguments.json, command, runs, rows, **settings)
         keras.backend.clear_session()
 
 

@@ -8,6 +8,8 @@ the workflow pages.yml pushes what the site was built with.
 """
 
 import io
+import re
+import textwrap
 from pathlib import Path
 
 import address
@@ -29,6 +31,11 @@ COPIES = {
     "contract.md": ROOT / "keras_randproj/matrices/CONTRACT.md",
     "changes.md": ROOT / "CHANGELOG.md",
 }
+LONG = (
+    " A full run takes long, writes each row as soon as it has it, and goes on "
+    "where it was stopped; with `RANDPROJ_TUTORIAL_FAST=1` it takes seconds, "
+    "on a small sample. The code is folded: open what you want to read."
+)
 DESCRIPTIONS = {
     "api/index.md": "Every public class and function of keras_randproj.",
     "changes.md": "What changed for users of keras_randproj, by version.",
@@ -51,20 +58,26 @@ def page(path, repository=None):
         f"---\ndescription: {description}\n---",
         f"# {title}",
         description,
-        f"`tutorials/{path.name}` in the repository, and as a "
-        f"[notebook]({path.stem}.ipynb). In full: `python "
-        f"tutorials/{path.name}`; in seconds, on a small sample: "
-        "`RANDPROJ_TUTORIAL_FAST=1`.",
+        f"Run it yourself: `python tutorials/{path.name}`, or the "
+        f"[notebook]({path.stem}.ipynb).{'' if printed else LONG}",
         *colab(path, repository),
     ]
     for cell in _cells(notebook):
         if cell.cell_type == "markdown":
             parts.append(cell.source)
         else:
-            parts.append(f"```python\n{cell.source}\n```")
+            code = f"```python\n{cell.source}\n```"
+            parts.append(code if printed else folded(code))
             if printed.get(cell.source):
                 parts.append(f"```text\n{printed[cell.source]}\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def folded(code):
+    """Code of a long run, which a reader may open."""
+    names = re.findall(r"^(?:class|def) (\w+)", code, re.MULTILINE)
+    title = ", ".join(f"`{name}`" for name in names) or "settings"
+    return f'??? example "Code: {title}"\n' + textwrap.indent(code, "    ")
 
 
 def colab(path, repository):

@@ -97,9 +97,14 @@ def table(frame, columns, missing="-"):
     """Prints a table: `columns` has a template of a cell for each title."""
     texts = [cells(frame, template, missing) for template in columns.values()]
     texts[0] = texts[0].map(readable)
-    marks = ["---"] + ["---:"] * (len(columns) - 1)
+    marks = ["---", *map(mark, texts[1:])]
     lines = [columns, marks, *zip(*texts, strict=True)]
     print("", *(f"| {' | '.join(line)} |" for line in lines), "", sep="\n")
+
+
+def mark(texts):
+    """Numbers of a column are aligned to the right, words to the left."""
+    return "---:" if texts.str.match(r"[-+]?[\d.]").any() else "---"
 
 
 def cells(frame, template, missing="-"):

@@ -132,10 +132,11 @@ for name, (accuracy, trainable) in found.items():
     axes.annotate(
         name,
         (trainable, 100 * accuracy),
-        (6, -12),
+        (6, 6 if name == "gaussian" else -12),
         textcoords="offset points",
         fontsize=9,
     )
+axes.margins(y=0.15)
 axes.set(
     xscale="log",
     xlim=(1.8e3, 1.2e6),

@@ -11,6 +11,8 @@
 # small character model (4 layers, 4 heads, width 128, 64 characters of
 # context, 2,000 steps of 12 windows) on tiny Shakespeare, and replaces one
 # part after the other.
+#
+# The text is a download of 1 MB. The full run takes hours on a CPU.
 
 # %%
 import os
@@ -335,3 +337,9 @@ if __name__ == "__main__":
 # Tho me we horrant, my to godd, is and the least with in to helt,
 # Wih queears and to feens.
 # ```
+#
+# ## Exercises
+#
+# 1. Replace attention in two of four blocks only. Which two?
+# 2. Try `projection="hadamard"` in the feed-forwards at width 256, where its
+#    time matters less.

@@ -14,6 +14,8 @@
 # The network is trained on CIFAR-10, and on 50 classes of Tiny ImageNet at
 # 32 x 32 pixels where `tensorflow_datasets` has them prepared as
 # `tiny_imagenet32` (it cannot download those).
+#
+# CIFAR-10 is a download of 162 MB. The full run takes hours on a CPU.
 
 # %%
 import os
@@ -176,7 +178,7 @@ if __name__ == "__main__":
 # ## Results
 #
 # <!-- [[[cog
-# again("docs/results.md", "cifar10")
+# again("docs/results.md", "accuracy on CIFAR-10")
 # ]]] -->
 # <!-- [[[end]]] -->
 #
@@ -186,3 +188,9 @@ if __name__ == "__main__":
 # channels at random costs more**: 2 to 5 points, for a thirteenth to a
 # twentieth of the numbers in all; a learned path of rank 4 gets little of it
 # back.
+#
+# ## Exercises
+#
+# 1. Give the head `depth=3` and the Hadamard matrix.
+# 2. Keep the first 1x1 layer as it is and replace the others. How much of the
+#    loss is left?

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_randproj import _install
 from keras_randproj.files.not_checked_error import NotCheckedError
 from keras_randproj.files.printable import printable
 from keras_randproj.files.record import Record
@@ -290,7 +291,7 @@ def _library():
     except ImportError:
         raise ImportError(
             "Writing an adapter needs the package safetensors: "
-            "pip install 'keras-randproj[adapters]'."
+            f"{_install.advice('adapters')}"
         ) from None
     return safetensors.numpy
 

@@ -26,6 +26,7 @@ __all__ = [
     "convert",
     "distill",
     "distill_layer",
+    "feed_forwards",
     "merge",
     "to_eugen",
     "to_prp",

@@ -9,8 +9,11 @@ from keras_randproj.arguments import one_of
 from keras_randproj.transfer.conversion import conversion
 from keras_randproj.transfer.distill_layer import check
 from keras_randproj.transfer.distillation_report import DistillationReport
+from keras_randproj.transfer.fit import Fitted
 from keras_randproj.transfer.fit import Options
 from keras_randproj.transfer.fit import fit
+from keras_randproj.transfer.fit_prp import can_fit
+from keras_randproj.transfer.fit_prp import fit_prp
 from keras_randproj.transfer.recorded import Recorded
 from keras_randproj.transfer.rules import Rules
 
@@ -124,8 +127,12 @@ def distill(
     found = Recorded(model, rules, data, batch_size, inputs == "student")
     reports = []
     for item in found.items:
-        check(item.new, options)
-        fitted = fit(item.new, found.teacher_of(item), options)
+        teacher = found.teacher_of(item)
+        if can_fit(item.new):
+            fitted = Fitted(item.new, fit_prp(item.new, teacher, options))
+        else:
+            check(item.new, options)
+            fitted = fit(item.new, teacher, options)
         reports.append(fitted.report)
         found.put(item, fitted.layer)
     done = conversion(model, rules, verbose=verbose, made=found.made)

@@ -43,6 +43,7 @@ def distill_layer(
     With `pool`, the features themselves are chosen: of the first `pool` rows
     of the seed's endless matrix those that take most off the error of all
     outputs, one after the other. A file holds their indices, 4 bytes each.
+    The layer gets other weights: choose before it is part of a model.
 
     Args:
         eugen: `EUGenDense` without output activation. Its head is replaced.

@@ -31,7 +31,8 @@ class DistillationReport:
         low_rank_in_memory_rank: That rank.
         neurons_error: Of the teacher's neurons alone, as many as store as
             many numbers, chosen likewise; `None` without a pool.
-        method: What stands in the layer's place, see `distill`.
+        method: What stands in the layer's place, see `distill`; `"prp"` for
+            a `PRPDense`.
 
     Example:
 

@@ -11,7 +11,7 @@ from keras import ops
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
 from keras_randproj.transfer.dense_layers import dense_layers
 from keras_randproj.transfer.normal_equations import NormalEquations
-from keras_randproj.transfer.normal_equations import symmetric_solve
+from keras_randproj.transfer.normal_equations import scaled_solve
 
 # Of the regressions, relative to the inputs' variance.
 RIDGE = 1e-6
@@ -62,14 +62,17 @@ class LowRank:
             last = k == len(self.layers) - 1
             for x, y, weights, teachers in pairs():
                 x = self._given(x)
-                if not last or not _is_linear(self.activations[k]):
+                if not last or not is_linear(self.activations[k]):
                     # Before an activation, the teacher's own values.
                     kernel, bias = kernel_and_bias(layer)
                     y = (x if teachers is None else teachers) @ kernel + bias
                 if sums is None:
                     sums = NormalEquations(x.shape[1], y.shape[1])
                 sums.add(x, y, weights)
-            self.factors.append(_reduced_rank(sums, self.rank))
+            gram, cross, mean_x, mean_y = sums.centred()
+            left, right = reduced_rank(gram, cross, self.rank)
+            bias = mean_y - (mean_x @ left) @ right
+            self.factors.append((left, right, bias))
         return self
 
     def as_layer(self) -> keras.Sequential:
@@ -87,7 +90,7 @@ class LowRank:
             self.factors, self.activations, strict=False
         ):
             x = (x @ left) @ right + bias
-            if not _is_linear(activation):
+            if not is_linear(activation):
                 x = ops.convert_to_tensor(x, "float32")
                 x = ops.convert_to_numpy(activation(x))
         return x
@@ -97,19 +100,25 @@ class LowRank:
         return self._given(x)
 
 
-def _reduced_rank(sums, rank):
-    """Factors and bias of the best map of a rank."""
-    gram, cross, mean_x, mean_y = sums.centred()
-    size = np.sqrt(np.maximum(np.diag(gram), 0))
-    inverse = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
-    scaled = gram * inverse[:, None] * inverse
-    kernel = symmetric_solve(scaled, cross * inverse[:, None], RIDGE)
-    kernel = kernel * inverse[:, None]
+def reduced_rank(
+    gram: np.ndarray, cross: np.ndarray, rank: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Factors of the best linear map of a rank.
+
+    Args:
+        gram: float64 array `(n, n)`, products of the inputs.
+        cross: float64 array `(n, units)`, their products with the targets.
+        rank: Integer.
+
+    Returns:
+        Arrays `(n, rank)` and `(rank, units)`.
+    """
+    kernel = scaled_solve(gram, cross, RIDGE)
     _, vectors = np.linalg.eigh(kernel.T @ gram @ kernel)
     kept = vectors[:, -rank:]
-    left, right = kernel @ kept, kept.T
-    return left, right, mean_y - (mean_x @ left) @ right
+    return kernel @ kept, kept.T
 
 
-def _is_linear(activation):
+def is_linear(activation: Any) -> bool:
+    """Whether an activation does nothing."""
     return activation in (None, keras.activations.linear)

@@ -114,12 +114,26 @@ class NormalEquations:
             float64 arrays `(num_features, units)` and `(units,)`.
         """
         gram, cross, mean_x, mean_y = self.centred(use_bias)
-        size = np.sqrt(np.maximum(np.diag(gram), 0))
-        inverse = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
-        gram = gram * inverse[:, None] * inverse
-        kernel = symmetric_solve(gram, cross * inverse[:, None], ridge)
-        kernel = kernel * inverse[:, None]
+        kernel = scaled_solve(gram, cross, ridge)
         return kernel, mean_y - mean_x @ kernel
+
+
+def scaled_solve(gram, cross, ridge):
+    """`gram^-1 cross`, with a ridge relative to the diagonal of gram.
+
+    Args:
+        gram: float64 array `(n, n)`, symmetric.
+        cross: float64 array `(n, units)`.
+        ridge: Non-negative float.
+
+    Returns:
+        float64 array `(n, units)`.
+    """
+    size = np.sqrt(np.maximum(np.diag(gram), 0))
+    inverse = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
+    gram = gram * inverse[:, None] * inverse
+    solved = symmetric_solve(gram, cross * inverse[:, None], ridge)
+    return solved * inverse[:, None]
 
 
 def symmetric_solve(gram, cross, ridge):

@@ -104,7 +104,11 @@ class Pool:
             "int64",
         )
         chosen.sort()
-        return chosen[chosen < self.size], chosen[chosen >= self.size]
+        rows, neurons = chosen[chosen < self.size], chosen[chosen >= self.size]
+        if not len(rows) and np.isfinite(costs[0]):
+            # A EUGen has at least one.
+            rows = np.zeros(1, "int64")
+        return rows, neurons
 
     def columns(self, rows: np.ndarray, neurons: np.ndarray) -> np.ndarray:
         """Where what was chosen stands among all features."""

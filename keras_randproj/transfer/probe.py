@@ -1,6 +1,8 @@
 """A copy of a model in which layers can be watched and exchanged."""
 
+import contextlib
 from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 from typing import NamedTuple
 
@@ -43,8 +45,10 @@ class Probe:
     ) -> None:
         self.wanted = wanted
         self.slots: dict[int, Slot] = {}
-        self._calls: list[Call] = []
+        self._calls = _Calls()
         self.model = Rebuilder(self._choose, self._skip).rebuild(model)
+        # PyTorch would keep what it needs for gradients.
+        self.model.trainable = False
 
     def _choose(self, layer):
         if id(layer) not in self.slots:
@@ -64,14 +68,27 @@ class Probe:
         """Has another layer run in the place of a layer of the model."""
         self.slots[id(layer)].content.layer = new
 
-    def run(self, x: Any) -> list[Call]:
-        """The calls of all layers in slots for a batch, in their order.
+    def watch(self, layers: Iterable[Any]) -> None:
+        """Notes the calls of these layers only."""
+        watched = {id(layer) for layer in layers}
+        for key, slot in self.slots.items():
+            slot.content.watched = key in watched
+
+    def run(self, x: Any, enough: int | None = None) -> list[Call]:
+        """The calls of watched layers for a batch, in their order.
+
+        Args:
+            x: Inputs of the model.
+            enough: Integer, after how many calls to stop; `None` for all.
 
         Raises:
             ValueError: If a layer runs inside a compiled function.
         """
         self._calls.clear()
-        self.model(x, training=False)
+        self._calls.enough = enough
+        with contextlib.suppress(_Enough):
+            self.model(x, training=False)
+        self._calls.enough = None
         calls = list(self._calls)
         self._calls.clear()
         return calls
@@ -83,6 +100,21 @@ class Probe:
         return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
 
 
+class _Calls(list[Call]):
+    """The calls of a run, and how many are enough."""
+
+    enough: int | None = None
+
+    def note(self, call):
+        self.append(call)
+        if len(self) == self.enough:
+            raise _Enough
+
+
+class _Enough(BaseException):
+    """Ends a run; no error, which Keras would report as one."""
+
+
 class _Content:
     """What is in a slot; no attribute in which Keras looks for layers."""
 
@@ -90,6 +122,7 @@ class _Content:
         self.original = original
         self.layer = original
         self.calls = calls
+        self.watched = True
 
 
 class Slot(keras.layers.Layer):
@@ -97,17 +130,19 @@ class Slot(keras.layers.Layer):
 
     Args:
         layer: The layer that it stands for.
-        calls: List that calls are noted in.
+        calls: `_Calls` in which they are noted.
     """
 
-    def __init__(self, layer: Any, calls: list[Call]) -> None:
+    def __init__(self, layer: Any, calls: "_Calls") -> None:
         super().__init__(name=layer.name, dtype=layer.dtype_policy)
         self.content = _Content(layer, calls)
 
     def call(self, inputs, mask=None):
-        outputs = self.content.layer(inputs)
-        call = Call(self.content.original, inputs, outputs, mask)
-        self.content.calls.append(call)
+        content = self.content
+        outputs = keras.ops.stop_gradient(content.layer(inputs))
+        if content.watched:
+            call = Call(content.original, inputs, outputs, mask)
+            content.calls.note(call)
         return outputs
 
     def compute_mask(self, inputs, mask=None):

@@ -20,6 +20,7 @@ from keras_randproj.transfer.conversion import is_dense
 from keras_randproj.transfer.conversion import replacement
 from keras_randproj.transfer.conversion import takes_blocks
 from keras_randproj.transfer.dense_view import dense_view
+from keras_randproj.transfer.fit_prp import can_fit
 from keras_randproj.transfer.probe import Probe
 from keras_randproj.transfer.rebuild import build_like
 from keras_randproj.transfer.spool import Spool
@@ -41,6 +42,7 @@ class Item:
         made: `Made`, what replaces it.
         block: The `Block`, or `None`.
         residual: The `Residual` of its output, or `None`.
+        calls: How many calls of its layers there are in one run.
         targets: `Spool` of the teacher's outputs, weights, which rows are
             kept, inputs and other summands.
     """
@@ -50,10 +52,11 @@ class Item:
     made: Made
     block: Block | None
     residual: Residual | None
+    calls: int
     targets: Spool
 
     @property
-    def new(self) -> EUGenDense:
+    def new(self) -> Any:
         """The layer to be fitted."""
         return self.made.new
 
@@ -122,11 +125,14 @@ class Recorded:
                 made = block and _of_block(block, self.rules.take(rule))
             else:
                 made = replacement(layer, self.rules.take(rule), ignored)
-            if not made or not isinstance(made.new, EUGenDense):
+            if not made or not _can_fit(made.new):
                 continue
             last = block.second if block else layer
             residual = find_residual(last, calls) if self.student else None
-            self.items.append(Item(layer, last, made, block, residual, Spool()))
+            parts = {id(p) for p in (layer, last, residual and residual.add)}
+            count = sum(id(call.layer) in parts for call in calls)
+            item = Item(layer, last, made, block, residual, count, Spool())
+            self.items.append(item)
 
     def _exact(self, blocks, batch):
         """Blocks in whose place their three steps give the same.
@@ -167,6 +173,7 @@ class Recorded:
 
     def _record(self):
         """The teacher's pass."""
+        self._watch(self.items)
         for x, _, weights in self._batches():
             calls = self.probe.run(x)
             for item in self.items:
@@ -200,6 +207,10 @@ class Recorded:
                 given.append((source, mask, other))
         return given
 
+    def _watch(self, items):
+        parts = [part for i in items for part in (i.old, i.last, i.residual)]
+        self.probe.watch(getattr(part, "add", part) for part in parts)
+
     @staticmethod
     def _lead(source, count):
         """Shape of the rows: the first axes, as many as make up the rows."""
@@ -210,7 +221,7 @@ class Recorded:
 
     @staticmethod
     def _rows(item, source):
-        return source.reshape(-1, item.new.features.input_spec.axes[-1])
+        return source.reshape(-1, item.new.input_spec.axes[-1])
 
     def teacher_of(self, item: Item) -> Teacher:
         """What an item is fitted to, with the student as it is now."""
@@ -236,15 +247,20 @@ class Recorded:
 
     def _pass(self, item):
         """The student's pass: inputs of the item and other summands."""
+        self._watch([item])
         spool = Spool()
         kept = iter(row[-1] for row in item.targets)
         for x, _, _ in self._batches():
-            calls = self.probe.run(x)
+            calls = self.probe.run(x, item.calls)
             for source, _, other in self._given(item, calls):
                 these = next(kept)
                 here = _take(self._rows(item, source), these)
                 spool.append(here, _take(other, these))
         return spool
+
+
+def _can_fit(layer):
+    return isinstance(layer, EUGenDense) or can_fit(layer)
 
 
 def _of_block(block, maker):

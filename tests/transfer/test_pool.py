@@ -1,0 +1,143 @@
+"""Features chosen from a pool, against choosing them by hand."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_randproj import EUGenDense
+from keras_randproj import distill_layer
+from tests.transfer.test_forward_selection import brute_force
+
+
+def numpy_of(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(size=(300, 6)).astype("float32")
+
+
+@pytest.fixture
+def teacher():
+    teacher = keras.layers.Dense(5, activation="relu", name="teacher")
+    teacher.build((None, 6))
+    kernel = np.random.default_rng(5).normal(size=(6, 5))
+    teacher.kernel.assign(kernel)
+    return teacher
+
+
+def make(count=4, **options):
+    options = {
+        "order": 1,
+        "feature_activation": "relu",
+        "projection": "gaussian",
+        "shift": 0.5,
+        "norm_feature": False,
+        "seed": 3,
+        **options,
+    }
+    return EUGenDense(5, count, **options)
+
+
+def by_hand(x, y, size, order, teacher=None):
+    """Rows and neurons that brute force chooses."""
+    features = make(size, order=order).features
+    found = numpy_of(features(x)).astype("float64")
+    candidates = np.tile(np.arange(size), order)
+    costs = np.full(size, 1.0 + 5 * order)
+    if teacher is not None:
+        found = np.concatenate([found, numpy_of(teacher(x))], axis=1)
+        candidates = np.append(candidates, size + np.arange(5))
+        costs = np.append(costs, np.full(5, 7.0 + 5))
+    fitted = np.arange(300) % 10 != 9
+    found, y = found[fitted], y[fitted]
+    found, y = found - found.mean(0), y - y.mean(0)
+    budget = 4 * (1 + 5 * order)
+    chosen = sorted(brute_force(found, y, budget, costs, candidates))
+    return [k for k in chosen if k < size], [k for k in chosen if k >= size]
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_rows_are_those_of_brute_force(order, teacher, x):
+    y = numpy_of(teacher(x))
+    eugen = make(order=order)
+    report = distill_layer(eugen, teacher, x, pool=20, verbose=0)
+    rows, _ = by_hand(x, y, 20, order)
+    assert list(eugen.features.family.rows) == rows
+    fresh = make(order=order)
+    first = distill_layer(fresh, teacher, x, verbose=0)
+    assert report.error < first.error
+    assert report.stored == first.stored + 4
+    held_out = np.arange(300) % 10 == 9
+    error = numpy_of(eugen(x))[held_out] - y[held_out]
+    error = np.linalg.norm(error) / np.linalg.norm(y[held_out])
+    assert report.error == pytest.approx(error, rel=1e-3)
+
+
+def test_neurons_compete_with_rows(teacher, x, tmp_path):
+    eugen = make()
+    report = distill_layer(
+        eugen, teacher, x, pool=20, neurons=True, ridge=1e-6, verbose=0
+    )
+    model = keras.Sequential([keras.Input((6,)), eugen])
+    rows, neurons = by_hand(x, numpy_of(teacher(x)), 20, 1, teacher)
+    assert neurons
+    assert report.neurons == len(neurons)
+    assert list(eugen.features.family.rows) == rows
+    kept = [k - 20 for k in neurons]
+    np.testing.assert_array_equal(
+        numpy_of(eugen.features.neurons.kernel),
+        numpy_of(teacher.kernel)[:, kept],
+    )
+    assert report.stored <= 4 * 6 + 5
+    wanted = numpy_of(eugen(x))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(numpy_of(again(x)), wanted)
+    if keras.backend.backend() == "torch":
+        # What torch trains is what there is now.
+        found = {id(p) for p in model.parameters()}
+        assert found == {id(w.value) for w in model.weights}
+
+
+def test_neurons_alone_are_a_rival(teacher, x):
+    report = distill_layer(make(12), teacher, x, pool=40, verbose=0)
+    # A neuron stores 6 + 1 + 5 numbers, a row 1 + 5: six neurons, all five.
+    assert report.neurons_error < 1e-3
+    assert "the teacher's own neurons would be better" in str(report)
+
+
+def test_a_pool_of_hadamard_outputs(teacher, x):
+    eugen = make(projection="hadamard")
+    report = distill_layer(eugen, teacher, x, pool=64, verbose=0)
+    assert report.error < report.mean_error
+    assert len(eugen.features.family.rows) == 4
+
+
+def test_a_pool_takes_fine_tuning(teacher, x):
+    eugen = make()
+    report = distill_layer(
+        eugen, teacher, x, pool=20, neurons=True, epochs=3, verbose=0
+    )
+    assert report.fine_tuned_error < 1.2 * report.error
+
+
+def test_what_no_pool_can_be(teacher, x):
+    def refused(message, eugen, **options):
+        with pytest.raises(ValueError, match=message):
+            distill_layer(eugen, teacher, x, verbose=0, **options)
+
+    refused("'orthogonal'", make(projection="orthogonal"), pool=20)
+    refused(
+        "trainable_projection=True", make(trainable_projection=True), pool=9
+    )
+    refused("pool=3", make(), pool=3)
+    refused("pool=0", make(), pool=0)
+    refused(
+        "needs a teacher of dense",
+        make(feature_activation="gelu"),
+        pool=20,
+        neurons=True,
+    )
