@@ -12,7 +12,9 @@ import h5py
 import keras
 import pytest
 
+from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
+from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import cli
 from keras_randproj.demo import datasets
 
@@ -29,9 +31,39 @@ def file(tmp_path):
 def test_verify_prints_the_layer_and_succeeds(file, capsys):
     assert cli.main(["verify", str(file)]) == 0
     first, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("ok: layers/prp_dense")
+    name = keras.models.load_model(file).layers[0].name
+    place = "(layers/prp_dense/projection)"
+    assert first.startswith(f"ok: {name}/projection {place}: ")
     assert "gaussian 12 x 5, seed 3, contract 1, digest bf3d18d4" in first
     assert last.startswith("Not checked: learned parameters")
+
+
+def test_verify_and_report_name_layers_alike(tmp_path, capsys):
+    """By the users' names, in models inside models as well."""
+    inner = keras.Sequential(
+        [
+            keras.Input((5,)),
+            PRPDense(4, seed=1, name="first"),
+            PRPDense(4, seed=2, name="second", depth=2),
+        ],
+        name="inner",
+    )
+    x = keras.Input((3, 5))
+    y = PRPMultiHeadAttention(1, 2, projection_seed=3, name="mixer")(x, x)
+    y = keras.layers.TimeDistributed(inner)(y)
+    y = EUGenDense(2, 3, seed=4, name="head")(y)
+    path = tmp_path / "m.keras"
+    keras.Model(x, PRPDense(6, seed=5, name="last")(y)).save(path)
+    assert cli.main(["verify", str(path)]) == 0
+    *lines, _ = capsys.readouterr().out.splitlines()
+    assert cli.main(["report", str(path)]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    reported = {row.split()[0].split("/")[0] for row in rows if "PRP" in row}
+    reported |= {row.split()[0] for row in rows if "EUGen" in row}
+    verified = [line.split()[1].split("/") for line in lines]
+    assert {name for name, *_ in verified} - {"inner"} == reported
+    assert reported == {"mixer", "first", "second", "head", "last"}
+    assert ["mixer", "query", "projection"] in verified
 
 
 def test_verify_fails_on_a_damaged_file(file, monkeypatch, capsys):

@@ -10,7 +10,7 @@ from pathlib import Path
 MOST = 50
 
 
-def compact(path) -> int:
+def compact(path: str | os.PathLike[str]) -> int:
     """Compresses a `.keras` file in place; it loads and verifies as before.
 
     A `.keras` file is a zip archive that Keras does not compress. HDF5 takes

@@ -19,6 +19,8 @@ class Verdict:
         problem: Why it failed or was not checked; empty where the matrix is
             as recorded.
         checked: Whether it could be checked.
+        name: The layer by its name in the model, as `report` prints it;
+            empty where the file has none.
 
     Example:
 
@@ -30,6 +32,7 @@ class Verdict:
     record: Record | None
     problem: str = ""
     checked: bool = True
+    name: str = ""
 
     @property
     def ok(self) -> bool:
@@ -40,7 +43,10 @@ class Verdict:
         """One line, whatever the file says."""
         state = "ok" if self.ok else "FAILED"
         parts = [state if self.checked else "NOT CHECKED"]
-        parts.append(printable(self.layer))
+        place = printable(self.layer)
+        if self.name:
+            place = f"{printable(self.name)} ({place})"
+        parts.append(place)
         if self.record is not None:
             record = self.record
             rows, cols = record.shape

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import h5py
@@ -11,6 +12,8 @@ from keras_randproj.files.budget import MAX_ELEMENTS
 from keras_randproj.files.budget import Budget
 from keras_randproj.files.hdf5 import DAMAGE
 from keras_randproj.files.hdf5 import Group
+from keras_randproj.files.layer_names import layer_names
+from keras_randproj.files.layer_names import named
 from keras_randproj.files.not_checked_error import NotCheckedError
 from keras_randproj.files.record import Record
 from keras_randproj.files.safetensors_file import SUFFIX
@@ -63,6 +66,8 @@ def verify(
     config, groups = groups_in(path, max_bytes)
     verdicts = [_check(group, budget) for group in groups]
     records = [verdict.record for verdict in verdicts if verdict.record]
+    names = layer_names(config)
+    verdicts = [replace(v, name=named(v.layer, names)) for v in verdicts]
     return verdicts + check_sharing(config, records)
 
 

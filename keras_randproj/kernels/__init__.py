@@ -10,6 +10,7 @@ from keras_randproj.kernels.dispatch import modulate as modulate
 from keras_randproj.kernels.dispatch import set_default as set_default
 from keras_randproj.kernels.inputs import dense_float as dense_float
 from keras_randproj.kernels.levels import law as law
+from keras_randproj.kernels.matmul import matmul as matmul
 from keras_randproj.kernels.operands import ChosenTiles as ChosenTiles
 from keras_randproj.kernels.operands import PackedMatrix as PackedMatrix
 from keras_randproj.kernels.operands import SeededTiles as SeededTiles

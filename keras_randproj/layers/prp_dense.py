@@ -157,9 +157,10 @@ class PRPDense(WholeLayer):
         self.projections: list[Projection] = []
         self.alpha: Any = None
         self.scale: Any = None
-        self.bias = None
+        self.bias: Any = None
         self.inner_alphas: list[Any] = []
-        self.residual_a = self.residual_b = None
+        self.residual_a: Any = None
+        self.residual_b: Any = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
@@ -167,9 +168,7 @@ class PRPDense(WholeLayer):
     def projection(self) -> Projection:
         """The projection of the first stage; there is one where depth is 1."""
         if not self.projections:
-            raise AttributeError(
-                f"Layer '{self.name}' has no projection before it is built."
-            )
+            raise AttributeError(f"{self.described} is not built yet.")
         return self.projections[0]
 
     @property
@@ -244,8 +243,8 @@ class PRPDense(WholeLayer):
             inputs, alphas, scale, self.bias, self.lr_multiplier
         )
         if self.residual_rank:
-            low = ops.matmul(inputs, self.residual_a)
-            y = y + ops.matmul(low, self.residual_b)
+            low = kernels.matmul(inputs, self.residual_a)
+            y = y + kernels.matmul(low, self.residual_b)
         return y if self.activation is None else self.activation(y)
 
     def transposed(
@@ -270,17 +269,15 @@ class PRPDense(WholeLayer):
                 its projection is given.
         """
         self.require_built("transposed")
-        fixed = {"units", "projection", "depth", "seed", "storage"}
-        if fixed & set(kwargs):
+        if {"units", "projection", "depth", "seed", "storage"} & set(kwargs):
             raise ValueError(
                 "`transposed()` takes units, projection, depth, seed and "
                 f"storage from '{self.name}'. Received: {sorted(kwargs)}"
             )
-        turned = [p.transposed() for p in reversed(self.projections)]
         config = {**self.get_config(), "name": None}
         config.update(
             units=self.projection.input_dim,
-            projection=turned,
+            projection=[p.transposed() for p in reversed(self.projections)],
             seed=None,
             activation=activation,
             **kwargs,

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import activations
 
+from keras_randproj import kernels
 from keras_randproj._types import Config
 from keras_randproj._types import Identifier
 from keras_randproj._types import Shape
@@ -233,6 +234,7 @@ class PRPTransformerBlock(DenseHolder):
                 cache_update_index=cache_update_index,
             )
 
+        inputs = kernels.dense_float(inputs, self.compute_dtype)
         y = attend(self._before(self.attention_norm, inputs))
         if cache is not None:
             y, cache = y

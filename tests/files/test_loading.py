@@ -3,6 +3,7 @@
 import shutil
 import time
 
+import archives
 import h5py
 import keras
 import numpy as np
@@ -12,6 +13,8 @@ from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
 from keras_randproj import _keras
 from keras_randproj import config
+from keras_randproj import matrices
+from keras_randproj import projections
 from keras_randproj.files import check_sizes
 from keras_randproj.files import records_behind
 
@@ -21,44 +24,44 @@ def build(seed=3):
     return keras.Sequential([keras.Input((6,)), *layers])
 
 
-def edit(path, change):
-    """Applies `change` to the group of vectors of the first layer."""
+def edit(path, change, group="layers/prp_dense/vars"):
+    """Applies `change` to a group of the file."""
     with h5py.File(path, "r+") as file:
-        change(file["layers/prp_dense/vars"])
+        change(file[group])
 
 
-def outside(path):
-    """Ways to have another file's bytes in an array."""
+def outside(path, name="alpha"):
+    """Ways to have the bytes of another place in an array."""
 
     def external(group):
-        del group["alpha"]
-        group.create_dataset("alpha", (6,), "f4", external=[(str(path), 0, 24)])
+        del group[name]
+        group.create_dataset(name, (6,), "f4", external=[(str(path), 0, 24)])
 
     def virtual(group):
         layout = h5py.VirtualLayout((6,), "f4")
         layout[:] = h5py.VirtualSource(str(path), "alpha", (6,))
-        del group["alpha"]
-        group.create_virtual_dataset("alpha", layout)
+        del group[name]
+        group.create_virtual_dataset(name, layout)
 
     def link(group):
-        del group["alpha"]
-        group["alpha"] = h5py.ExternalLink(str(path), "/alpha")
+        del group[name]
+        group[name] = h5py.ExternalLink(str(path), "/alpha")
 
     def soft(group):
-        del group["alpha"]
-        group["alpha"] = h5py.SoftLink("/layers/prp_dense_1/vars/alpha")
+        del group[name]
+        group[name] = h5py.SoftLink("/layers")
 
     def variable(group):
-        del group["alpha"]
+        del group[name]
         kind = h5py.vlen_dtype(np.dtype("f4"))
-        group.create_dataset("alpha", (6,), kind)
+        group.create_dataset(name, (6,), kind)
 
     return external, virtual, link, soft, variable
 
 
 @pytest.mark.parametrize("which", range(5))
 def test_other_files_are_not_read_and_nothing_is_assigned(which, tmp_path):
-    """Keras refuses the first four in its own layers."""
+    """Keras's own layers refuse them too: see the next test."""
     path = tmp_path / "m.weights.h5"
     build().save_weights(path)
     edit(path, outside(tmp_path / "secret")[which])
@@ -69,6 +72,94 @@ def test_other_files_are_not_read_and_nothing_is_assigned(which, tmp_path):
     for a, b in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)
     assert [layer.seed for layer in model.layers] == [9, 10]
+
+
+@pytest.mark.parametrize("which", range(5))
+def test_dense_refuses_them_once_it_has_assigned_its_kernel(which, tmp_path):
+    """`keras.layers.Dense`, whose bias lies elsewhere."""
+    path = tmp_path / "m.weights.h5"
+    models = [
+        keras.Sequential([keras.Input((6,)), keras.layers.Dense(6)])
+        for _ in range(2)
+    ]
+    models[0].save_weights(path)
+    edit(path, outside(tmp_path / "secret", "1")[which], "layers/dense/vars")
+    with pytest.raises(ValueError, match="could not be loaded"):
+        models[1].load_weights(path)
+    kernels = [model.get_weights()[0] for model in models]
+    np.testing.assert_array_equal(*kernels)
+
+
+def recipe_of(seed):
+    """A change of a recipe, digest and all, to that of another seed."""
+
+    def change(group):
+        shape = tuple(group["shape"])
+        digest = matrices.Gaussian().digest(seed, shape)
+        for name in ("seed", "digest"):
+            del group[name]
+        group["seed"] = np.uint64(seed)
+        group["digest"] = np.frombuffer(bytes.fromhex(digest), "uint8")
+
+    return change
+
+
+@pytest.mark.parametrize("kind", ["as it is", "other recipe", "other config"])
+def test_a_file_that_names_a_model_in_memory_leaves_it_alone(kind, tmp_path):
+    """By its seed, by its layers' names, and by Keras's number of a matrix."""
+    shared = projections.Gaussian(6, seed=3)
+    layers = [PRPDense(6, projection=shared, name=name) for name in "ab"]
+    dense = keras.layers.Dense(2, name="dense")
+    here = keras.Sequential([keras.Input((6,)), *layers, dense], name="m")
+    path = tmp_path / "m.keras"
+    here.save(path)
+    number = id(layers[0].projection.held)
+    if kind == "other recipe":
+        archives.edit_weights(path, recipe_of(77))
+    if kind == "other config":
+
+        def change(text):
+            assert str(number) in text
+            return text.replace('"seed": 3', '"seed": 77')
+
+        archives.edit_config(path, change)
+        archives.edit_weights(path, recipe_of(77))
+    before = [np.array(w) for w in here.get_weights()]
+    digests = [layer.projection.digest() for layer in layers]
+    there = keras.models.load_model(path)
+    for weight in there.trainable_weights:
+        weight.assign(weight + 1.0)
+    there.layers[0].projection.set_seed(78)
+    assert there.layers[1].seed == 78
+    assert [layer.seed for layer in layers] == [3, 3]
+    assert [layer.projection.digest() for layer in layers] == digests
+    for a, b in zip(here.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_skipping_a_mismatch_skips_a_layer_whose_digest_is_wrong(tmp_path):
+    """`keras.layers.Dense` beside it is loaded."""
+
+    def model(seed):
+        layers = [PRPDense(6, seed=seed), keras.layers.Dense(6)]
+        return keras.Sequential([keras.Input((6,)), *layers])
+
+    saved, target = model(3), model(9)
+    path = tmp_path / "w.weights.h5"
+    for weight in saved.trainable_weights:
+        weight.assign(weight + 1.0)
+    saved.save_weights(path)
+    archives.tamper(path, "projection/vars/seed", lambda seed: seed + 1)
+    before = [np.array(w) for w in target.layers[0].get_weights()]
+    with pytest.warns(UserWarning, match="could not be loaded"):
+        target.load_weights(path, skip_mismatch=True)
+    assert target.layers[0].seed == 9
+    target.layers[0].projection.check_weights()
+    for a, b in zip(target.layers[0].get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    dense = [each.layers[1].get_weights() for each in (saved, target)]
+    for a, b in zip(*dense, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_deep_chain_of_groups_is_not_followed(tmp_path):

@@ -45,7 +45,7 @@ TARGETS = {
 }
 # What `make test` has time for: there each model is made but a few times.
 FEW = ("projection_gaussian", "prp_depth", "prp_tied", "eugen")
-KINDS = ("keras", "keras", "weights", "weights", "config")
+KINDS = ("keras", "keras", "weights", "weights", "shards", "config")
 # Bytes that loading may allocate, with at most so many entries of a matrix.
 BOUND = 2**29
 MAX_ELEMENTS = 2**20
@@ -77,11 +77,14 @@ def worker(seed, numbers, weights):
         court = judge.Judge(folder, BOUND)
         for number in numbers:
             rng = np.random.default_rng([seed, number])
-            key = names[rng.integers(len(names))], KINDS[rng.integers(5)]
+            key = (
+                names[rng.integers(len(names))],
+                KINDS[rng.integers(len(KINDS))],
+            )
             if key not in targets:
                 targets[key] = judge.Target(*key, folder)
             target = targets[key]
-            (folder / SECRET).write_bytes(target.data)
+            (folder / SECRET).write_bytes(target.secret)
             mutation, data = mutate(target.data, target.kind, rng)
             _say(number=number, target=key, mutation=mutation)
             if data == target.data:

@@ -12,9 +12,11 @@ import numpy as np
 
 import keras_randproj
 from keras_randproj import cli
+from keras_randproj.report.sizes import nbytes
 
 from . import models
 from . import sentinel
+from .mutations import archive
 from .outcomes import CONFIGURATION
 from .outcomes import EXECUTED
 from .outcomes import IDENTICAL
@@ -42,6 +44,14 @@ CLEAN = (
 )
 OWN = CLEAN[:2]
 PACKAGE = str(Path(keras_randproj.__file__).parent)
+SUFFIXES = {
+    "keras": "keras",
+    "weights": "weights.h5",
+    "shards": "weights.json",
+    "config": "json",
+}
+# Bytes of a shard, of which a small model has several.
+SHARD = 64
 NO_MEMORY = ("unable to allocate", "allocate memory", "resource_exhausted")
 
 
@@ -50,8 +60,11 @@ class Target:
 
     Args:
         name: Key of `models.MODELS`.
-        kind: `"keras"`, `"weights"` or `"config"`.
+        kind: `"keras"`, `"weights"`, `"shards"` or `"config"`.
         folder: Path of a folder for files.
+
+    Attributes:
+        data: Bytes of the file; of an archive of all of them for shards.
     """
 
     def __init__(self, name, kind, folder):
@@ -62,10 +75,28 @@ class Target:
             text = json.dumps(keras.saving.serialize_keras_object(self.model))
             self.data = text.encode()
         else:
-            path = folder / ("m.keras" if kind == "keras" else "m.weights.h5")
-            save = self.model.save if kind == "keras" else None
-            (save or self.model.save_weights)(path)
-            self.data = path.read_bytes()
+            path = folder / f"m.{SUFFIXES[kind]}"
+            if kind == "keras":
+                self.model.save(path)
+            elif kind == "weights":
+                self.model.save_weights(path)
+            else:
+                largest = max(nbytes([w]) for w in self.model.weights)
+                size = max(SHARD, largest) / 2**30
+                self.model.save_weights(path, max_shard_size=size)
+            # One name for the index and its shards.
+            written = sorted(folder.glob("m[._]*weights.*"))
+            if kind == "shards":
+                self.data = archive.pack(
+                    {each.name: each.read_bytes() for each in written}
+                )
+            else:
+                self.data = path.read_bytes()
+            for each in written:
+                each.unlink(missing_ok=True)
+        self.secret = self.data
+        if kind == "shards":
+            self.secret = archive.members(self.data)["m_00000.weights.h5"]
         self.digests = digests(self.model)
         self.config = self.model.get_config()
         self.state = state(self.model)
@@ -164,9 +195,15 @@ class Judge:
         Returns:
             Pair of one of `OUTCOMES` and a string.
         """
-        suffix = {"keras": "keras", "weights": "weights.h5", "config": "json"}
-        path = self.folder / f"mutant.{suffix[target.kind]}"
-        path.write_bytes(data)
+        if target.kind == "shards":
+            path = self.folder / "m.weights.json"
+            for each in self.folder.glob("m_*.weights.h5"):
+                each.unlink()
+            for name, part in archive.members(data).items():
+                (self.folder / name).write_bytes(part)
+        else:
+            path = self.folder / f"mutant.{SUFFIXES[target.kind]}"
+            path.write_bytes(data)
         self.failures.clear()
         with self.sentinel.watching() as seen:
             try:
@@ -174,7 +211,7 @@ class Judge:
                     outcome = target.outcome_of(target.load(path)), ""
             except Exception as error:
                 outcome = self._of_error(error)
-            unclean = target.kind == "keras" and self._report(path)
+            unclean = self._report(path)
             if unclean:
                 outcome = UNCLEAN, unclean
         return (EXECUTED, str(seen)) if seen else outcome

@@ -17,6 +17,7 @@ from keras_randproj import projections
 from . import judge
 from . import models
 from . import sentinel
+from .mutations import archive
 from .mutations.config import TRAP
 from .outcomes import CONFIGURATION
 from .outcomes import EXECUTED
@@ -55,7 +56,7 @@ def with_layer(target, cls):
     return json.dumps(config).encode()
 
 
-@pytest.mark.parametrize("kind", ["keras", "weights", "config"])
+@pytest.mark.parametrize("kind", ["keras", "weights", "shards", "config"])
 def test_an_intact_file(kind, court, target):
     whole = target(kind)
     assert court.judge(whole, whole.data) == (IDENTICAL, "")
@@ -64,6 +65,20 @@ def test_an_intact_file(kind, court, target):
 def test_a_truncated_file(court, target):
     weights = target("weights")
     assert court.judge(weights, weights.data[:5000])[0] == REFUSED
+
+
+def test_a_shard_that_is_missing_or_anothers(court, target):
+    whole = target("shards")
+    parts = archive.members(whole.data)
+    first, second = (f"m_0000{k}.weights.h5" for k in range(2))
+    for damaged in (
+        {**parts, second: parts[first]},
+        {**parts, first: parts[first][:-1]},
+        {name: parts[name] for name in parts if name != second},
+    ):
+        data = archive.pack(damaged)
+        assert court.judge(whole, data)[0] == REFUSED
+    assert court.judge(whole, whole.data) == (IDENTICAL, "")
 
 
 def test_other_numbers(court, target, tmp_path):

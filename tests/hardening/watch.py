@@ -24,8 +24,9 @@ ROOT = Path(__file__).parents[2]
 # Where hostile files and mutants lead to.
 SECRETS = ("secret", "secret.weights.h5")
 SECONDS, MEGABYTES = 10, 300
-# Of one printed line: a path, a family and a problem, each of 200 at most.
-LONGEST = 1000
+# Of one printed line: a name, a path and a family, each of 200 at most, and a
+# problem.
+LONGEST = 1200
 
 
 @dataclass(frozen=True)

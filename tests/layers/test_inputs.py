@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
+from keras_randproj import PRPMultiHeadAttention
+from keras_randproj import PRPTransformerBlock
 from keras_randproj import projections
 from keras_randproj.layers.eugen.factor import EUGenFactor
 
@@ -94,7 +96,8 @@ def sparse(x):
         return [BCOO.fromdense(x)]
     import torch
 
-    return [torch.tensor(x).to_sparse(), torch.tensor(x).to_sparse_csr()]
+    rows = [torch.tensor(x).to_sparse_csr()] if x.ndim == 2 else []
+    return [torch.tensor(x).to_sparse(), *rows]
 
 
 @layers
@@ -108,8 +111,43 @@ def test_sparse_inputs_are_the_dense_ones(kind):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
-@layers
-@pytest.mark.parametrize("declared", [False, True])
+def over_itself(layer):
+    return lambda x: layer(x, x, use_causal_mask=True)
+
+
+SEQUENCES = {
+    "attention": lambda: over_itself(
+        PRPMultiHeadAttention(2, 3, projection_seed=1, use_gate=True)
+    ),
+    "block": lambda: PRPTransformerBlock(2, 8, projection_seed=1, causal=True),
+    "dense block": lambda: PRPTransformerBlock(
+        2, 8, attention="dense", feed_forward="dense", norm_first=False
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SEQUENCES)
+def test_sparse_sequences_are_the_dense_ones(kind):
+    call = SEQUENCES[kind]()
+    x = np.random.default_rng(0).integers(-2, 3, (2, 5, 6)).astype("float32")
+    wanted = ops.convert_to_numpy(call(ops.convert_to_tensor(x)))
+    found = ops.convert_to_numpy(call(sparse(x)[0]))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    # Integers are cast first, there too.
+    found = call(ops.convert_to_tensor(x.astype("int32")))
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(found), wanted, rtol=1e-5, atol=1e-5
+    )
+
+
+# Each is compiled three times: one of a sort.
+IN_FIT = [
+    *((kind, False) for kind in ("dense", "hadamard", "packed", "eugen")),
+    *((kind, True) for kind in ("Dense", "seed", "modulated", "Gaussian")),
+]
+
+
+@pytest.mark.parametrize(("kind", "declared"), IN_FIT)
 def test_a_scipy_matrix_in_fit(kind, declared):
     csr_matrix = pytest.importorskip("scipy.sparse").csr_matrix
     if BACKEND == "torch" and declared:

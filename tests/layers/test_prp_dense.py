@@ -111,8 +111,15 @@ def test_counts_on_mnist(options, count):
     assert found == count
 
 
-@pytest.mark.parametrize("family", oracle.TILED)
-@pytest.mark.parametrize("dims", [(1, 1), (13, 40), (130, 33)])
+@pytest.mark.parametrize(
+    ("family", "dims"),
+    [
+        *((family, (13, 40)) for family in oracle.TILED),
+        ("gaussian", (1, 1)),
+        ("rademacher", (130, 33)),
+        ("sparse_ternary", (130, 33)),
+    ],
+)
 def test_storage_seed_equals_dense(family, dims, rng):
     """Outputs, and the step that plain gradient descent takes."""
     x = rng.normal(size=(4, dims[0])).astype("float32")

@@ -1,5 +1,8 @@
 """One vector for the whole model, spread over the factors of updates."""
 
+from typing import Any
+
+import numpy as np
 from keras import ops
 
 from keras_randproj import matrices
@@ -49,34 +52,40 @@ class SeededUpdate(Form):
     }
     kinds = ("Dense", "EinsumDense")
 
-    def __init__(self, size=1024, rank=4, seed=None, lr_multiplier=10.0):
+    def __init__(
+        self,
+        size: int = 1024,
+        rank: int = 4,
+        seed: int | None = None,
+        lr_multiplier: float = 10.0,
+    ) -> None:
         super().__init__(lr_multiplier)
         self.size = positive_integer("size", size)
         self.rank = positive_integer("rank", rank)
         self.seed = resolve_seed(seed)
 
-    def vectors(self, layer):
+    def vectors(self, layer: Any) -> dict[str, tuple[int, ...]]:
         return {}
 
-    def shared_size(self):
+    def shared_size(self) -> int:
         return self.size
 
-    def check(self, sizes):
+    def check(self, sizes: Any) -> None:
         if self.rank > min(sizes.matrix_shape):
             raise ValueError(
                 f"`rank` must not exceed a side of a kernel of "
                 f"{sizes.matrix_shape}. Received: rank={self.rank}"
             )
 
-    def places(self, sizes):
+    def places(self, sizes: Any) -> int:
         """How many entries a layer's factors have."""
         return self.rank * sum(sizes.matrix_shape)
 
-    def spread_seed(self):
+    def spread_seed(self) -> int:
         """The seed of the map from the vector to the factors."""
         return matrices.derive_seed(self.seed, 1)
 
-    def projections(self, layer):
+    def projections(self, layer: Any) -> dict[str, tuple[Any, int]]:
         a0 = projections.get(
             "gaussian",
             self.rank,
@@ -85,7 +94,7 @@ class SeededUpdate(Form):
         )
         return {"a0": (a0, layer.matrix_shape[0])}
 
-    def after(self, layer, y, x, values):
+    def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
         a, b = self._factors(layer, values)
         # One product with both: the input is what takes time to read.
         (a0,) = values["a0"].weights
@@ -93,16 +102,25 @@ class SeededUpdate(Form):
         low = layer.multiply(x, a)
         return y + layer.output_axes_of(layer.multiply_last(low, b))
 
-    def fold(self, layer, kernel, bias, values):
-        a, b = map(ops.convert_to_numpy, self._factors(layer, values))
+    def fold(
+        self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict
+    ) -> tuple[np.ndarray, np.ndarray]:
+        vector = ops.convert_to_tensor(values["vector"], "float32")
+        found = self._factors(layer, {**values, "vector": vector})
+        a, b = map(ops.convert_to_numpy, found)
         return kernel + (values["a0"].materialize() + a) @ b, bias
 
     def _factors(self, layer, values):
         rows, cols = layer.matrix_shape
-        spread = ops.take(values["vector"], values["index"], axis=-1)
-        spread = spread * ops.cast(values["gain"], spread.dtype)
-        lead = (-1,) * (len(spread.shape) - 1)
-        split = rows * self.rank
-        a = ops.reshape(spread[..., :split], (*lead, rows, self.rank))
-        b = ops.reshape(spread[..., split:], (*lead, self.rank, cols))
-        return a, b
+        vector = values["vector"]
+        vector = vector * ops.cast(values["roots"], vector.dtype)
+        # A sign is where to look: that takes no product of all entries.
+        signed = ops.concatenate([vector, -vector], axis=-1)
+        index, split = values["index"], rows * self.rank
+        lead = (-1,) * (len(vector.shape) - 1)
+        a = ops.take(signed, index[:split], axis=-1)
+        b = ops.take(signed, index[split:], axis=-1)
+        return (
+            ops.reshape(a, (*lead, rows, self.rank)),
+            ops.reshape(b, (*lead, self.rank, cols)),
+        )

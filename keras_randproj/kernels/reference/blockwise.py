@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_randproj.kernels.matmul import matmul
 from keras_randproj.kernels.operands import Operand
 
 # Entries of P that exist at one time.
@@ -70,7 +71,7 @@ def product(blocks, x, array):
         if blocks.transposed:
             block, start, stop = ops.transpose(block), stop, start
         part = ops.slice(x, (0, start), (batch, sizes[0]))
-        part = ops.matmul(ops.cast(part, wide), ops.cast(block, wide))
+        part = matmul(ops.cast(part, wide), ops.cast(block, wide))
         old = ops.slice(total, (0, stop), (batch, sizes[1]))
         return ops.slice_update(total, (0, stop), old + part)
 

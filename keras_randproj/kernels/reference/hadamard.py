@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_randproj.kernels.devices import one_cpu
+from keras_randproj.kernels.matmul import matmul
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.reference import few_outputs
 from keras_randproj.kernels.reference.walsh import pad_last
@@ -80,9 +81,9 @@ def _two_products(x, first, second):
     parts = _parts(first * second)
     last = second // parts
     dtype = x.dtype
-    y = ops.matmul(ops.reshape(x, (-1, last)), walsh(last, dtype))
+    y = matmul(ops.reshape(x, (-1, last)), walsh(last, dtype))
     y = ops.swapaxes(ops.reshape(y, (-1, first, second)), 1, 2)
-    y = ops.matmul(y, walsh(first, dtype))
+    y = matmul(y, walsh(first, dtype))
     if parts == 1:
         return y
     y = ops.reshape(y, (-1, parts, last, first))

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_randproj.kernels.matmul import matmul
 from keras_randproj.kernels.operands import StoredMatrix
 
 
@@ -22,7 +23,7 @@ def multiply(operand: StoredMatrix, x, alpha):
     if keras.backend.backend() != "tensorflow":
         if operand.transposed:
             matrix = ops.transpose(matrix)
-        return ops.matmul(x, matrix)
+        return matmul(x, matrix)
     from keras_randproj.kernels.reference import tensorflow_product
 
     matrix = ops.convert_to_tensor(matrix)

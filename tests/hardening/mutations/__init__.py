@@ -20,15 +20,20 @@ def mutate(data, kind, rng):
 
     Args:
         data: Bytes of a file.
-        kind: `"keras"`, `"weights"` or `"config"` (bytes of JSON).
+        kind: `"keras"`, `"weights"`, `"config"` (bytes of JSON) or `"shards"`
+            (an archive of an index and its shards).
         rng: A `numpy.random.Generator`.
 
     Returns:
         Name of the mutation and the new bytes.
     """
-    return {"keras": _keras, "weights": _weights, "config": _config}[kind](
-        data, rng
-    )
+    change = {
+        "keras": _keras,
+        "weights": _weights,
+        "config": _config,
+        "shards": _shards,
+    }[kind]
+    return change(data, rng)
 
 
 def _keras(data, rng):
@@ -45,6 +50,26 @@ def _keras(data, rng):
     else:
         name, data = _pick(archive.MUTATIONS, rng, members)
         return name, data
+    return name, archive.pack(members)
+
+
+def _shards(data, rng):
+    """One shard damaged, or the index; or one in the place of another."""
+    members = archive.members(data)
+    index = [name for name in members if name.endswith(".json")]
+    names = [name for name in members if name not in index]
+    chosen = names[rng.integers(len(names))]
+    choice = rng.random()
+    if choice < 0.2:
+        name, members[index[0]] = _config(members[index[0]], rng)
+    elif choice < 0.25:
+        name = "drop_shard"
+        del members[chosen]
+    elif choice < 0.35:
+        name = "shard_for_another"
+        members[chosen] = members[names[rng.integers(len(names))]]
+    else:
+        name, members[chosen] = _weights(members[chosen], rng)
     return name, archive.pack(members)
 
 
