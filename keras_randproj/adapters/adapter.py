@@ -113,17 +113,18 @@ class Adapter(WholeLayer):
 
     def _spread(self, places):
         """Where entries of the shared vector go, and their factors."""
-        found = self.shared.gains(self.offset, self.offset + places)
-        for name, values in zip(("index", "gain"), found, strict=True):
+        index = self.shared.index(self.offset, self.offset + places)
+        self.index = self._fixed("index", index)
+        self.roots = self._fixed("roots", self.shared.roots())
+        return {"index": self.index, "roots": self.roots}
 
-            def block(spans, dtype, values=values):
-                return values[slice(*spans[0])]
+    def _fixed(self, name, values):
+        def block(spans, dtype):
+            return values[slice(*spans[0])]
 
-            weight = SeededInitializer(block).add_weight(
-                self, name, values.shape, values.dtype.name
-            )
-            setattr(self, name, weight)
-        return {"index": self.index, "gain": self.gain}
+        initializer = SeededInitializer(block)
+        dtype = values.dtype.name
+        return initializer.add_weight(self, name, values.shape, dtype)
 
     def apply(self, layer, base, inputs, **arguments):
         """The output of an adapted layer.

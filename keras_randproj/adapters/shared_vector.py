@@ -52,15 +52,18 @@ class SharedVector(WholeLayer):
         )
         self.counted = counts(self.seed, shape)
 
-    def gains(self, start, stop):
-        """Indices into the vector, and factors, of some places.
+    def index(self, start, stop):
+        """Where the numbers of some places stand in the vector and its minus.
 
         Returns:
-            int32 and float32 arrays `(stop - start,)`.
+            int32 array `(stop - start,)`, below `2 * size`.
         """
         found, signs = columns(self.seed, self.size, (start, stop))
-        gains = signs / np.sqrt(self.counted[found])
-        return found.astype("int32"), gains.astype("float32")
+        return (found + self.size * (signs < 0)).astype("int32")
+
+    def roots(self):
+        """float32 array `(size,)`: what makes the spreading isometric."""
+        return (1 / np.sqrt(self.counted)).astype("float32")
 
     def record(self):
         """What a file holds of the matrix that spreads the vector."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+import keras_randproj
 from keras_randproj import PRPDense
 from keras_randproj import files
 from keras_randproj.demo import datasets
@@ -168,12 +169,9 @@ def _reloads_exactly(model, file, x):
 def versions():
     """Version of each package that the numbers depend on."""
     found = {"python": platform.python_version()}
-    for package in (
-        "keras-randproj",
-        "keras",
-        keras.backend.backend(),
-        "numpy",
-    ):
+    # Run from a checkout, it need not be installed.
+    found["keras-randproj"] = keras_randproj.__version__
+    for package in ("keras", keras.backend.backend(), "numpy"):
         found[package] = importlib.metadata.version(package)
     return found
 

@@ -70,10 +70,10 @@ class Family:
 
         Example:
 
-        >>> family = matrices.get("rademacher").choose([0, 900])
+        >>> family = matrices.get("rademacher").choose([0, 2])
         >>> family.matrix(seed=7, shape=(2, 2))
         array([[-1.,  1.],
-               [-1.,  1.]])
+               [-1., -1.]])
         """
         if not self.endless:
             raise ValueError(

@@ -65,10 +65,10 @@ def fit_prp(
     vectors.alpha.assign(alpha / prp.lr_multiplier)
     vectors.scale.assign(scale / prp.lr_multiplier)
     if prp.bias is not None:
-        prp.bias.assign(mean_y - mean_x @ kernel)
+        vectors.bias.assign(mean_y - mean_x @ kernel)
     if prp.residual_rank:
-        prp.residual_a.assign(left)
-        prp.residual_b.assign(right)
+        vectors.residual_a.assign(left)
+        vectors.residual_b.assign(right)
     stored = sum(
         int(np.prod(w.shape)) for w in prp.trainable_weights or prp.weights
     )

@@ -1,5 +1,6 @@
 """A copy of a model in which layers can be watched and exchanged."""
 
+import contextlib
 from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
@@ -44,7 +45,7 @@ class Probe:
     ) -> None:
         self.wanted = wanted
         self.slots: dict[int, Slot] = {}
-        self._calls: list[Call] = []
+        self._calls = _Calls()
         self.model = Rebuilder(self._choose, self._skip).rebuild(model)
         # PyTorch would keep what it needs for gradients.
         self.model.trainable = False
@@ -73,14 +74,21 @@ class Probe:
         for key, slot in self.slots.items():
             slot.content.watched = key in watched
 
-    def run(self, x: Any) -> list[Call]:
+    def run(self, x: Any, enough: int | None = None) -> list[Call]:
         """The calls of watched layers for a batch, in their order.
+
+        Args:
+            x: Inputs of the model.
+            enough: Integer, after how many calls to stop; `None` for all.
 
         Raises:
             ValueError: If a layer runs inside a compiled function.
         """
         self._calls.clear()
-        self.model(x, training=False)
+        self._calls.enough = enough
+        with contextlib.suppress(_Enough):
+            self.model(x, training=False)
+        self._calls.enough = None
         calls = list(self._calls)
         self._calls.clear()
         return calls
@@ -90,6 +98,21 @@ class Probe:
         outputs = self.model(x, training=False)
         self._calls.clear()
         return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
+
+
+class _Calls(list[Call]):
+    """The calls of a run, and how many are enough."""
+
+    enough: int | None = None
+
+    def note(self, call):
+        self.append(call)
+        if len(self) == self.enough:
+            raise _Enough
+
+
+class _Enough(BaseException):
+    """Ends a run; no error, which Keras would report as one."""
 
 
 class _Content:
@@ -107,10 +130,10 @@ class Slot(keras.layers.Layer):
 
     Args:
         layer: The layer that it stands for.
-        calls: List that calls are noted in.
+        calls: `_Calls` in which they are noted.
     """
 
-    def __init__(self, layer: Any, calls: list[Call]) -> None:
+    def __init__(self, layer: Any, calls: "_Calls") -> None:
         super().__init__(name=layer.name, dtype=layer.dtype_policy)
         self.content = _Content(layer, calls)
 
@@ -119,7 +142,7 @@ class Slot(keras.layers.Layer):
         outputs = keras.ops.stop_gradient(content.layer(inputs))
         if content.watched:
             call = Call(content.original, inputs, outputs, mask)
-            content.calls.append(call)
+            content.calls.note(call)
         return outputs
 
     def compute_mask(self, inputs, mask=None):

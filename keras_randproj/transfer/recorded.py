@@ -42,6 +42,7 @@ class Item:
         made: `Made`, what replaces it.
         block: The `Block`, or `None`.
         residual: The `Residual` of its output, or `None`.
+        calls: How many calls of its layers there are in one run.
         targets: `Spool` of the teacher's outputs, weights, which rows are
             kept, inputs and other summands.
     """
@@ -51,6 +52,7 @@ class Item:
     made: Made
     block: Block | None
     residual: Residual | None
+    calls: int
     targets: Spool
 
     @property
@@ -93,6 +95,7 @@ class Recorded:
 
         self.probe = Probe(model, wanted)
         self.made: dict[int, Made] = {}
+        self.ranks: dict[int, int] = {}
         self.items: list[Item] = []
         self._find_items()
         if self.items:
@@ -127,7 +130,10 @@ class Recorded:
                 continue
             last = block.second if block else layer
             residual = find_residual(last, calls) if self.student else None
-            self.items.append(Item(layer, last, made, block, residual, Spool()))
+            parts = {id(p) for p in (layer, last, residual and residual.add)}
+            count = sum(id(call.layer) in parts for call in calls)
+            item = Item(layer, last, made, block, residual, count, Spool())
+            self.items.append(item)
 
     def _exact(self, blocks, batch):
         """Blocks in whose place their three steps give the same.
@@ -180,6 +186,7 @@ class Recorded:
                     y = _numpy(call.outputs, item.last)
                     y = y.reshape(-1, item.new.units)
                     lead = self._lead(source, len(y))
+                    self.ranks[id(item.old)] = len(lead) + 1
                     weight = rows.weights_of_rows(lead, weights, mask)
                     kept = None if weight is None else weight > 0
                     row = [y, weight, self._rows(item, source), other]
@@ -221,6 +228,7 @@ class Recorded:
     def teacher_of(self, item: Item) -> Teacher:
         """What an item is fitted to, with the student as it is now."""
         source = self._pass(item) if self.student else None
+        rank = self.ranks[id(item.old)]
 
         def found():
             now = source if source is not None else item.targets
@@ -237,8 +245,9 @@ class Recorded:
         if item.block is not None:
             layers = item.block.first, item.block.second
             activations = item.block.activation, item.block.second.activation
-            return Teacher(found, layers, activations)
-        return Teacher(found, **dense_layers(dense_view(item.old)[0]))
+            return Teacher(found, layers, activations, rank)
+        known = dense_layers(dense_view(item.old)[0])
+        return Teacher(found, **known, rank=rank)
 
     def _pass(self, item):
         """The student's pass: inputs of the item and other summands."""
@@ -246,7 +255,7 @@ class Recorded:
         spool = Spool()
         kept = iter(row[-1] for row in item.targets)
         for x, _, _ in self._batches():
-            calls = self.probe.run(x)
+            calls = self.probe.run(x, item.calls)
             for source, _, other in self._given(item, calls):
                 these = next(kept)
                 here = _take(self._rows(item, source), these)

@@ -189,3 +189,36 @@ def test_a_merged_layer_without_a_bias_gets_one(rng):
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     np.testing.assert_allclose(models.predict(copy, x), adapted, atol=1e-5)
+
+
+def test_a_seeded_update_is_what_the_contract_says(rng):
+    """The count sketch of the oracle, row by row, in float64."""
+    import oracle
+
+    size, rank, seed = 7, 2, 5
+    sizes = [(6, 4), (4, 3)]
+    model = keras.Sequential(
+        [keras.Input((6,)), *(keras.layers.Dense(n) for _, n in sizes)]
+    )
+    weights = model.get_weights()
+    form = adapters.SeededUpdate(size, rank, seed=seed, lr_multiplier=2.0)
+    adapters.attach(model, {"*": form})
+    (vector,) = model.trainable_weights
+    vector.assign(rng.normal(size=size))
+    total = rank * sum(sum(shape) for shape in sizes)
+    spreading = oracle.derived_seed(seed, 1)
+    places = [
+        oracle.count_sketch_row(spreading, size, i) for i in range(total)
+    ]
+    counts = np.bincount([column for column, _ in places], minlength=size)
+    learned = 2.0 * models.numbers(vector).astype("float64")
+    spread = np.array([s * learned[c] / counts[c] ** 0.5 for c, s in places])
+    x = y = rng.normal(size=(5, 6))
+    for k, (rows, cols) in enumerate(sizes):
+        a = spread[: rows * rank].reshape(rows, rank)
+        b = spread[rows * rank : rank * (rows + cols)].reshape(rank, cols)
+        spread = spread[rank * (rows + cols) :]
+        a0 = oracle.matrix("gaussian", oracle.derived_seed(seed, 0), a.shape)
+        y = y @ (weights[2 * k] + (a0 + a) @ b) + weights[2 * k + 1]
+    assert spread.size == 0
+    np.testing.assert_allclose(models.predict(model, x), y, atol=1e-4)

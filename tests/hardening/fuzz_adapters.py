@@ -3,9 +3,10 @@
     python -m tests.hardening.fuzz_adapters --mutants 20000
 
 A mutant is refused, with the model as it was, or it gives the very adapter
-that was saved: damage to the white space of a header is none. A third are
-damaged anywhere, a third in the header, and a third in the recipe, with a
-checksum that is right again.
+that was saved: damage to the white space of a header is none. A quarter are
+damaged anywhere, a quarter in the header, and a quarter in the recipe, with a
+checksum that is right again; the rest are intact, and loaded on a base of
+which one number is the next that its dtype has.
 """
 
 import argparse
@@ -75,6 +76,21 @@ class Target:
 
     def outputs(self):
         return keras.ops.convert_to_numpy(self.model(self.x))
+
+    def another_base(self, rng):
+        """What becomes of the intact file on a base that differs in a bit."""
+        weights = self.model.weights
+        weight = weights[rng.integers(len(weights))]
+        whole = keras.ops.convert_to_numpy(weight)
+        other = np.array(whole)
+        place = rng.integers(other.size)
+        other.flat[place] = np.nextafter(other.flat[place], np.float32(9))
+        weight.assign(other)
+        base, self.base = self.base, self.outputs()
+        outcome, said = self.judge(self.data)
+        weight.assign(whole)
+        self.base = base
+        return (OTHER if outcome == SAME else outcome), said
 
     def judge(self, data):
         """What becomes of a mutant, and what was said."""
@@ -175,8 +191,12 @@ def run(seed, numbers):
         target = Target(Path(folder))
         for number in numbers:
             rng = np.random.default_rng([seed, number])
-            mutation, data = damage(target.data, rng)
-            outcome, said = target.judge(data)
+            if number % 4:
+                mutation, data = damage(target.data, rng)
+                outcome, said = target.judge(data)
+            else:
+                mutation = "another base"
+                outcome, said = target.another_base(rng)
             yield {
                 "number": number,
                 "mutation": mutation,

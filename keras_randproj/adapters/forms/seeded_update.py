@@ -105,15 +105,22 @@ class SeededUpdate(Form):
     def fold(
         self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict
     ) -> tuple[np.ndarray, np.ndarray]:
-        a, b = map(ops.convert_to_numpy, self._factors(layer, values))
+        vector = ops.convert_to_tensor(values["vector"], "float32")
+        found = self._factors(layer, {**values, "vector": vector})
+        a, b = map(ops.convert_to_numpy, found)
         return kernel + (values["a0"].materialize() + a) @ b, bias
 
     def _factors(self, layer, values):
         rows, cols = layer.matrix_shape
-        spread = ops.take(values["vector"], values["index"], axis=-1)
-        spread = spread * ops.cast(values["gain"], spread.dtype)
-        lead = (-1,) * (len(spread.shape) - 1)
-        split = rows * self.rank
-        a = ops.reshape(spread[..., :split], (*lead, rows, self.rank))
-        b = ops.reshape(spread[..., split:], (*lead, self.rank, cols))
-        return a, b
+        vector = values["vector"]
+        vector = vector * ops.cast(values["roots"], vector.dtype)
+        # A sign is where to look: that takes no product of all entries.
+        signed = ops.concatenate([vector, -vector], axis=-1)
+        index, split = values["index"], rows * self.rank
+        lead = (-1,) * (len(vector.shape) - 1)
+        a = ops.take(signed, index[:split], axis=-1)
+        b = ops.take(signed, index[split:], axis=-1)
+        return (
+            ops.reshape(a, (*lead, rows, self.rank)),
+            ops.reshape(b, (*lead, self.rank, cols)),
+        )
