@@ -14,7 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 from scipy.stats import spearmanr
 
@@ -77,11 +76,12 @@ def run(teacher, tokens, variant, features, seed, pool):
     if chooses:
         options = {**options, "pool": pool}
     rules = {"intermediate_*": feed_forwards(each, **layer)}
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     student, reports = distill(
         teacher, tokens[:TRAIN], rules, batch_size=400, verbose=0, **options
     )
     seconds = time.perf_counter() - start
+    cpu = time.process_time() - cpu
     test = tokens[-TEST:]
     embeddings = [m.predict(test, verbose=0) for m in (student, teacher)]
     cosine, correlation = judge(*embeddings)
@@ -93,6 +93,7 @@ def run(teacher, tokens, variant, features, seed, pool):
         "cosine": cosine,
         "rank_correlation": correlation,
         "seconds": seconds,
+        "cpu_seconds": cpu,
         "neurons": [r.neurons for r in reports],
         "errors": [r.error for r in reports],
         "low_rank_errors": [r.low_rank_error for r in reports],
@@ -106,7 +107,7 @@ def run(teacher, tokens, variant, features, seed, pool):
 def plan(arguments):
     """Variant, features and seed of each run, the most telling ones first."""
     sizes = arguments.features
-    first, *others = VARIANTS
+    first, *others = arguments.variants or VARIANTS
     plan = [(first, size, 0) for size in sizes]
     plan += [(name, size, 0) for name in others for size in sizes]
     seeds = range(1, arguments.seeds)
@@ -116,6 +117,7 @@ def plan(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--features", type=int, nargs="+")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--pool", type=int, default=POOL)
     parser.add_argument("--json", type=Path, default=RESULTS)
@@ -157,7 +159,6 @@ def main():
         print(row, flush=True)
         command = "python -m experiments.minilm"
         write(arguments.json, command, runs, rows, **settings)
-        keras.backend.clear_session()
 
 
 if __name__ == "__main__":

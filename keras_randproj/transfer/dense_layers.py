@@ -5,13 +5,17 @@ from typing import Any
 import keras
 
 
-def dense_layers(like: Any, inputs: int, parts: list[Any]) -> keras.Sequential:
+def dense_layers(
+    like: Any, inputs: int, parts: list[Any], rank: int
+) -> keras.Sequential:
     """Dense layers that follow each other, built.
 
     Args:
         like: A layer whose name and dtype policy they take.
         inputs: Integer, size of the last input axis.
         parts: For each layer its kernel, its bias or `None`, and activation.
+        rank: Integer, how many axes the inputs have; a `keras.Sequential`
+            takes no others.
 
     Returns:
         A `keras.Sequential`.
@@ -25,7 +29,7 @@ def dense_layers(like: Any, inputs: int, parts: list[Any]) -> keras.Sequential:
             dtype=like.dtype_policy,
         )
         model.add(layer)
-    model.build((None, inputs))
+    model.build((None,) * (rank - 1) + (inputs,))
     for layer, (kernel, bias, _) in zip(model.layers, parts, strict=True):
         layer.kernel.assign(kernel)
         if bias is not None:

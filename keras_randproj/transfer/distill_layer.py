@@ -102,7 +102,6 @@ def distill_layer(
         verbose=verbose,
     )
     check(eugen, options)
-    dense = dense_layers(teacher)
     # They are read again for the rivals and the fine-tuning.
     source = Spool()
     for x, y, weights in rows.batches(data, batch_size):
@@ -115,7 +114,9 @@ def distill_layer(
             given = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
             yield *given, weights, None
 
-    return fit(eugen, Teacher(found, **dense), options).report
+    # A teacher that was not built is by now.
+    source_of_rows = Teacher(found, **dense_layers(teacher))
+    return fit(eugen, source_of_rows, options).report
 
 
 def check(eugen: EUGenDense, options: Options) -> None:

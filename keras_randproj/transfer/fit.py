@@ -66,12 +66,12 @@ def fit(eugen: EUGenDense, teacher: Teacher, options: Options) -> Fitted:
     budget = found.pool.budget if found.pool else stored_numbers(eugen)
     head = found.best_head(options.neurons)
     numbers: dict[str, Any] = {"mean_error": found.error(lambda x: found.mean)}
-    layers: dict[str, Any] = {"eugen": lambda: eugen}
+    layers: dict[str, Any] = {"eugen": lambda rank: eugen}
     if found.pool and found.pool.neurons is not None:
         # A head on neurons alone has no place for a row.
         alone = found.best_head(neurons=True, random=False)
         numbers["neurons_error"] = alone.error
-        layers["neurons"] = lambda: found.pool.neurons_alone(alone)
+        layers["neurons"] = lambda rank: found.pool.neurons_alone(alone, rank)
     if found.pool:
         found.pool.install(head.rows, head.neurons)
     eugen.kernel.assign(head.kernel)
@@ -114,7 +114,7 @@ def fit(eugen: EUGenDense, teacher: Teacher, options: Options) -> Fitted:
         )
     if options.verbose:
         print(report)
-    return Fitted(layers[method](), replace(report, method=method))
+    return Fitted(layers[method](teacher.rank), replace(report, method=method))
 
 
 def _method(method, report):

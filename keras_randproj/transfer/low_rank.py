@@ -75,14 +75,19 @@ class LowRank:
             self.factors.append((left, right, bias))
         return self
 
-    def as_layer(self) -> keras.Sequential:
-        """The layers themselves, two for each of the teacher's."""
+    def as_layer(self, rank: int) -> keras.Sequential:
+        """The layers themselves, two for each of the teacher's.
+
+        Args:
+            rank: Integer, how many axes their inputs have.
+        """
         parts: list[Any] = []
         for (left, right, bias), activation in zip(
             self.factors, self.activations, strict=True
         ):
             parts += [(left, None, None), (right, bias, activation)]
-        return dense_layers(self.layers[0], len(self.factors[0][0]), parts)
+        inputs = len(self.factors[0][0])
+        return dense_layers(self.layers[0], inputs, parts, rank)
 
     def _given(self, x):
         """What the next layer to be fitted is given."""

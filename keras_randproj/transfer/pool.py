@@ -116,11 +116,12 @@ class Pool:
         after = neurons + (self.order - 1) * self.size
         return np.concatenate([*blocks, after])
 
-    def neurons_alone(self, head: Any) -> keras.Sequential:
+    def neurons_alone(self, head: Any, rank: int) -> keras.Sequential:
         """The layers of a head on neurons and nothing else.
 
         Args:
             head: `fit.Head`.
+            rank: Integer, how many axes the inputs have.
         """
         kernel, bias = self.neurons
         kept = head.neurons - self.size
@@ -130,7 +131,7 @@ class Pool:
             (kernel[:, kept], bias[kept], activation),
             (head.kernel, head.bias, None),
         ]
-        return dense_layers(eugen, inputs, parts)
+        return dense_layers(eugen, inputs, parts, rank)
 
     def install(self, rows: np.ndarray, neurons: np.ndarray) -> None:
         """Gives the EUGen the features that were chosen, and a new head."""

@@ -95,6 +95,7 @@ class Recorded:
 
         self.probe = Probe(model, wanted)
         self.made: dict[int, Made] = {}
+        self.ranks: dict[int, int] = {}
         self.items: list[Item] = []
         self._find_items()
         if self.items:
@@ -185,6 +186,7 @@ class Recorded:
                     y = _numpy(call.outputs, item.last)
                     y = y.reshape(-1, item.new.units)
                     lead = self._lead(source, len(y))
+                    self.ranks[id(item.old)] = len(lead) + 1
                     weight = rows.weights_of_rows(lead, weights, mask)
                     kept = None if weight is None else weight > 0
                     row = [y, weight, self._rows(item, source), other]
@@ -226,6 +228,7 @@ class Recorded:
     def teacher_of(self, item: Item) -> Teacher:
         """What an item is fitted to, with the student as it is now."""
         source = self._pass(item) if self.student else None
+        rank = self.ranks[id(item.old)]
 
         def found():
             now = source if source is not None else item.targets
@@ -242,8 +245,9 @@ class Recorded:
         if item.block is not None:
             layers = item.block.first, item.block.second
             activations = item.block.activation, item.block.second.activation
-            return Teacher(found, layers, activations)
-        return Teacher(found, **dense_layers(dense_view(item.old)[0]))
+            return Teacher(found, layers, activations, rank)
+        known = dense_layers(dense_view(item.old)[0])
+        return Teacher(found, **known, rank=rank)
 
     def _pass(self, item):
         """The student's pass: inputs of the item and other summands."""

@@ -18,11 +18,13 @@ class Teacher:
         layers: The `Dense` layers, one or two that follow each other, if
             that is what the teacher is.
         activations: What is applied after each of them.
+        rank: How many axes their inputs have.
     """
 
     rows: Callable[[], Any]
     layers: tuple[Any, ...] = ()
     activations: tuple[Any, ...] = ()
+    rank: int = 2
 
     @property
     def neurons(self) -> Any:

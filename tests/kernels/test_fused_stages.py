@@ -26,7 +26,7 @@ from keras_randproj.kernels.triton import calls
 from keras_randproj.kernels.triton import hadamard as launches
 from keras_randproj.kernels.triton import hadamard_kernels
 from keras_randproj.kernels.triton import settings
-from keras_randproj.kernels.triton.hadamard import hadamard
+from keras_randproj.kernels.triton.hadamard_operator import hadamard
 
 pytestmark = pytest.mark.gpu
 

@@ -157,6 +157,19 @@ def test_the_best_of_several_methods(method, x):
         assert layer.count_params() <= last.stored + last.neurons + 14
 
 
+@pytest.mark.parametrize("method", ["low_rank", "neurons", "eugen"])
+def test_methods_take_sequences_of_any_length(method, rng):
+    x = rng.normal(size=(60, 5, 6)).astype("float32")
+    inputs = keras.Input((None, 6))
+    inner = keras.layers.Dense(20, "relu", name="inner")(inputs)
+    teacher = keras.Model(inputs, keras.layers.Dense(6, name="outer")(inner))
+    rules = {"inner": feed_forwards(24, seed=3)}
+    student, _ = distill(teacher, x, rules, pool=48, method=method, verbose=0)
+    longer = rng.normal(size=(30, 9, 6)).astype("float32")
+    wanted, found = numpy_of(teacher(longer)), numpy_of(student(longer))
+    assert np.linalg.norm(found - wanted) < 0.9 * np.linalg.norm(wanted)
+
+
 def test_a_method_that_there_is_none_of(x):
     with pytest.raises(ValueError, match="needs a `pool`"):
         distill(sequential(), x, RULES, method="neurons", verbose=0)

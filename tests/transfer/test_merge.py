@@ -62,3 +62,17 @@ def test_refuses_what_does_not_fit():
         merge(eugen, keras.layers.Dense(4))
     with pytest.raises(ValueError, match="built `EUGenDense`"):
         merge(dense, dense)
+
+
+def test_chosen_rows_and_neurons_stay():
+    options = {"projection": "gaussian", "rows": [3, 8, 40], "shift": 1.0}
+    eugen = EUGenDense(
+        12, 3, order=1, feature_activation="relu", num_neurons=5, **options
+    )
+    x = np.random.default_rng(0).normal(size=(7, 6)).astype("float32")
+    dense = keras.layers.Dense(4)
+    wanted = ops.convert_to_numpy(dense(eugen(x)))
+    merged = merge(eugen, dense)
+    found = ops.convert_to_numpy(merged(x))
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    assert merged.features.family.rows == (3, 8, 40)

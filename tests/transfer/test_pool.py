@@ -102,6 +102,12 @@ def test_neurons_compete_with_rows(teacher, x, tmp_path):
         assert found == {id(w.value) for w in model.weights}
 
 
+def test_a_teacher_that_is_not_built_yet(x):
+    teacher = keras.layers.Dense(5, activation="relu")
+    report = distill_layer(make(), teacher, x, pool=20, neurons=True, verbose=0)
+    assert report.neurons_error is not None
+
+
 def test_neurons_alone_are_a_rival(teacher, x):
     report = distill_layer(make(12), teacher, x, pool=40, verbose=0)
     # A neuron stores 6 + 1 + 5 numbers, a row 1 + 5: six neurons, all five.

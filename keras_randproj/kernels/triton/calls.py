@@ -1,7 +1,5 @@
 """From operands to calls of the operators that compute them."""
 
-import math
-
 import keras
 import torch
 from keras import ops
@@ -10,8 +8,8 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from keras_randproj.kernels import reference
 from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SignedHadamard
+from keras_randproj.kernels.triton import hadamard_operator
 from keras_randproj.kernels.triton import product
-from keras_randproj.kernels.triton.hadamard import hadamard
 from keras_randproj.kernels.triton.settings import library_is_faster
 
 # The slots of positions, and the version of the positions they belong to.
@@ -30,7 +28,9 @@ def modulate(operands, x, alphas, scale, bias):
     if len(lead) != 1:
         x = x.reshape(-1, first.input_dim)
     scale, bias, *alphas = _tensors(scale, bias, *alphas)
-    gain = first.gain * math.prod(operand.factor for operand in operands[1:])
+    gain = first.gain
+    for operand in operands[1:]:
+        gain *= operand.factor
     if structured:
         y = _hadamard(operands, x, alphas, scale, bias, gain)
     else:
@@ -54,7 +54,7 @@ def _hadamard(operands, x, alphas, scale, bias, gain):
         alphas = [x.new_ones(operand.input_dim) for operand in operands]
     else:
         alphas = []
-    return hadamard(
+    return hadamard_operator.multiply(
         x,
         alphas,
         _tensors(*(operand.signs for operand in operands)),

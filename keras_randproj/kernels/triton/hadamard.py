@@ -1,24 +1,16 @@
-"""The Hadamard kernels as a `torch.library` operator with gradients.
-
-An operator is opaque to `torch.compile`, so that a compiled graph holds one
-node for it and a CUDA graph its launches; the fake kernels say what comes out.
-"""
+"""Launches of the Hadamard kernels, and the gradients that they give."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 import triton
-from torch import Tensor
 
 from keras_randproj.kernels.triton import hadamard_kernels
 from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.settings import PARTS
 from keras_randproj.kernels.triton.settings import setting
-
-NAMESPACE = "keras_randproj"
 
 
 def launch(
@@ -117,62 +109,34 @@ def _or(tensor, stand_in):
     return stand_in if tensor is None else tensor
 
 
-@torch.library.custom_op(f"{NAMESPACE}::hadamard", mutates_args=())
-def hadamard(
-    x: Tensor,
-    alphas: Sequence[Tensor],
-    signs: Sequence[Tensor],
-    slots: Tensor | None,
-    scale: Tensor | None,
-    bias: Tensor | None,
-    gain: float,
-    rows: int,
-    cols: int,
-    transposed: bool,
-) -> Tensor:
-    y, _ = launch(
-        x.contiguous(),
-        alphas,
-        signs,
-        slots,
-        scale,
-        bias,
-        gain,
-        rows,
-        cols,
-        transposed,
-    )
-    return y
+def forward(x, alphas, signs, slots, scale, bias, gain, rows, cols, transposed):
+    """The modulated projection alone; see `launch`."""
+    x = x.contiguous()
+    sizes = gain, rows, cols, transposed
+    return launch(x, alphas, signs, slots, scale, bias, *sizes)[0]
 
 
-@hadamard.register_fake
-def _(x, alphas, signs, slots, scale, bias, gain, rows, cols, transposed):
-    return x.new_empty((x.shape[0], rows if transposed else cols))
-
-
-@torch.library.custom_op(f"{NAMESPACE}::hadamard_gradients", mutates_args=())
-def hadamard_gradients(
-    upstream: Tensor,
-    x: Tensor,
-    alpha: Tensor | None,
-    signs: Tensor,
-    slots: Tensor | None,
-    scale: Tensor | None,
-    gain: float,
-    rows: int,
-    cols: int,
-    transposed: bool,
-    inward: bool,
-    outward: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+def stage_gradients(
+    upstream,
+    x,
+    alpha,
+    signs,
+    slots,
+    scale,
+    gain,
+    rows,
+    cols,
+    transposed,
+    inward,
+    outward,
+):
     """Of a stage: gradients of x, of alpha, and of scale and bias.
 
     The transposed transform of the upstream gradient gives the first two in
     one pass, alpha's if `inward`; `outward` asks for the last, `(2, outputs)`,
-    which take a transform of x. What is not asked for is empty.
+    which take a transform of x. What is not asked for is `None`.
     """
     x, upstream = x.contiguous(), upstream.contiguous()
-    nothing = x.new_empty((0, 0), dtype=torch.float32)
     dx, inner = launch(
         upstream,
         [] if scale is None else [scale],
@@ -202,78 +166,55 @@ def hadamard_gradients(
             probe=upstream,
             store=False,
         )
-    return (
-        dx,
-        nothing if inner is None else inner,
-        nothing.clone() if outer is None else outer,
-    )
+    return dx, inner, outer
 
 
-@hadamard_gradients.register_fake
-def _(upstream, x, *rest):
-    *_, inward, outward = rest
-    sums = [
-        x.new_empty(
-            (2, tensor.shape[1]) if asked else (0, 0), dtype=torch.float32
-        )
-        for tensor, asked in ((x, inward), (upstream, outward))
-    ]
-    return x.new_empty(x.shape), *sums
+def gradients(
+    upstream, x, alphas, signs, slots, scale, sizes, wanted, ahead, back
+):
+    """Gradients of x, of each alpha, and of scale and bias, `(2, outputs)`.
 
+    Only the input was kept: inner activations are regenerated.
 
-def _save(ctx, inputs, output):
-    x, alphas, signs, slots, scale, bias, *ctx.rest = inputs
-    ctx.depth = len(signs)
-    ctx.save_for_backward(x, slots, scale, *signs, *alphas)
-    ctx.dtypes = [None if v is None else v.dtype for v in (scale, bias)]
-
-
-def _backward(ctx, upstream):
-    """Only the input was kept: inner activations are regenerated."""
-    x, slots, scale, *vectors = ctx.saved_tensors
-    signs, alphas = vectors[: ctx.depth], vectors[ctx.depth :]
-    wanted = ctx.needs_input_grad
-    inward = bool(alphas) and any(wanted[1])
-    outward = wanted[4] or wanted[5]
-    stages = [
-        _stage(k, alphas, signs, slots, *ctx.rest) for k in range(ctx.depth)
-    ]
+    Args:
+        upstream: The gradient of the outputs.
+        x: As in `launch`, like what follows.
+        alphas: A list.
+        signs: A list.
+        slots: A tensor or `None`.
+        scale: A tensor or `None`.
+        sizes: Gain, rows, columns and whether P^T is meant.
+        wanted: Whether alphas' gradients are, and whether scale's or bias's.
+        ahead: `forward`, or the operator that calls it.
+        back: `stage_gradients`, or the operator that calls it.
+    """
+    depth = len(signs)
+    inward, outward = wanted
+    stages = [_stage(k, alphas, signs, slots, *sizes) for k in range(depth)]
     entered = [x]
-    for alpha, sign, slot, *sizes in stages[:-1]:
+    for alpha, sign, slot, *rest in stages[:-1]:
         entered.append(
-            hadamard(entered[-1], [alpha], [sign], slot, None, None, *sizes)
+            ahead(entered[-1], [alpha], [sign], slot, None, None, *rest)
         )
     found: list = []
     outer: Any = None
-    for k in reversed(range(ctx.depth)):
-        last = k == ctx.depth - 1
-        alpha, sign, slot, *sizes = stages[k]
-        upstream, inner, sums = hadamard_gradients(
+    for k in reversed(range(depth)):
+        last = k == depth - 1
+        alpha, sign, slot, *rest = stages[k]
+        upstream, inner, sums = back(
             upstream,
             entered[k],
             alpha,
             sign,
             slot,
             scale if last else None,
-            *sizes,
+            *rest,
             inward,
             last and outward,
         )
         outer = sums if last else outer
         found.append(inner[0].to(alpha.dtype) if inward else None)
-    scale_dtype, bias_dtype = ctx.dtypes
-    return (
-        upstream,
-        found[::-1][: len(alphas)],
-        [None] * ctx.depth,
-        None,
-        outer[0].to(scale_dtype) if wanted[4] else None,
-        outer[1].to(bias_dtype) if wanted[5] else None,
-        None,
-        None,
-        None,
-        None,
-    )
+    return upstream, found[::-1][: len(alphas)], outer
 
 
 def _stage(k, alphas, signs, slots, gain, rows, cols, transposed):
@@ -290,6 +231,3 @@ def _stage(k, alphas, signs, slots, gain, rows, cols, transposed):
         cols if k == end else order,
         transposed,
     )
-
-
-hadamard.register_autograd(_backward, setup_context=_save)

@@ -21,7 +21,7 @@ from keras_randproj.kernels.triton import product_kernels
 from keras_randproj.kernels.triton import sign_words
 from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
-from keras_randproj.kernels.triton.hadamard import NAMESPACE
+from keras_randproj.kernels.triton.hadamard_operator import NAMESPACE
 
 # Above it P is written chunk by chunk and the library multiplies: of packed
 # words, and of a seed from which a program makes its block.
@@ -144,6 +144,9 @@ def _packed(matrix, x):
 
 
 def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
+    if alpha is not None:
+        # Once, and not in every program that needs these inputs.
+        x = (x * alpha).to(x.dtype)
     batch, inputs = x.shape
     outputs = y.shape[1]
     together = triton.next_power_of_2(batch)
@@ -165,7 +168,6 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
     scale, bias = (x if v is None else v for v in (scale, bias))
     product_kernels.product_kernel[(blocks, groups, splits)](
         x,
-        x if alpha is None else alpha,
         matrix.source,
         matrix.values(),
         scale,
@@ -178,7 +180,6 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         matrix.tile_col,
         gain,
         span,
-        ALPHA=alpha is not None,
         TRANSPOSED=transposed,
         BLOCK_B=together,
         BLOCK_R=side,

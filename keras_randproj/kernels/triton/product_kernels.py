@@ -4,6 +4,7 @@ import triton
 import triton.language as tl
 
 from keras_randproj.kernels.triton.entries import block_of
+from keras_randproj.kernels.triton.transform import parts
 
 
 @triton.jit
@@ -17,7 +18,6 @@ def add(total, left, right, WIDE: tl.constexpr):
 @triton.jit(do_not_specialize=["batch"])
 def product_kernel(
     x,
-    alpha,
     source,
     table,
     scale,
@@ -30,7 +30,6 @@ def product_kernel(
     tile_col,
     gain,
     span,
-    ALPHA: tl.constexpr,
     SCALE: tl.constexpr,
     BIAS: tl.constexpr,
     PACKED: tl.constexpr,
@@ -47,7 +46,7 @@ def product_kernel(
     PARTS: tl.constexpr,
     WIDE: tl.constexpr,
 ):
-    """`(x * alpha) P` or `(x * alpha) P^T`, a block of outputs a program.
+    """`x P` or `x P^T`, a block of outputs a program.
 
     With several splits each adds up `span` inputs into an array of its own,
     `(SPLITS, batch, outputs)`, that `finish_kernel` adds in order.
@@ -69,10 +68,6 @@ def product_kernel(
             mask=(line < batch)[:, None] & (inner < inputs)[None, :],
             other=0,
         )
-        if ALPHA:
-            factor = tl.load(alpha + inner, mask=inner < inputs, other=0)
-            part = part.to(tl.float32) * factor.to(tl.float32)[None, :]
-            part = part.to(x.dtype.element_ty)
         if TRANSPOSED:
             row, col = tl.program_id(0) * OUT, start
         else:
@@ -101,11 +96,9 @@ def product_kernel(
             block = block.to(x.dtype.element_ty)
             total = add(total, part, block, WIDE)
         else:
-            # Tensor cores multiply bfloat16 parts by -1, 0 and 1 exactly.
-            for _ in tl.static_range(PARTS):
-                piece = part.to(tl.bfloat16)
-                total = add(total, piece, block, WIDE)
-                part -= piece.to(tl.float32)
+            pieces = parts(part, PARTS)
+            for nth in tl.static_range(PARTS):
+                total = add(total, pieces[nth], block, WIDE)
     where = line[:, None] * outputs + out[None, :]
     inside = (line < batch)[:, None] & (out < outputs)[None, :]
     if SPLITS == 1:

@@ -62,7 +62,12 @@ PARTED = BFLOAT16 | {
     16384: Setting((64, 64), (2, 2), warps=8, stages=1),
 }
 # A program has one tile of the outputs, as sums take registers as well.
-SINGLE = BFLOAT16 | {
+BFLOAT16_SINGLE = BFLOAT16 | {
+    1024: Setting((32, 32), rows=2),
+    2048: Setting((32, 64), warps=2),
+    8192: Setting((64, 64), (1, 2), stages=1),
+}
+PARTED_SINGLE = BFLOAT16_SINGLE | {
     4096: Setting((64, 64), warps=8, stages=2),
     8192: Setting((64, 64), (1, 2), warps=8, stages=1),
     16384: Setting((64, 64), (2, 2), warps=8, stages=1),
@@ -85,9 +90,10 @@ def setting(order, dtype, depth, single):
         single: Whether a program has one tile of the outputs, as sums over
             the batch, or over groups, stay in registers as well.
     """
+    tables = (BFLOAT16, PARTED), (BFLOAT16_SINGLE, PARTED_SINGLE)
+    table = tables[single][PARTS[dtype] > 1]
     if single:
-        return SINGLE[order]
-    table = BFLOAT16 if PARTS[dtype] == 1 else PARTED
+        return table[order]
     # Vectors of the stages would be on their way as well, in shared memory.
     return replace(table[order], stages=1) if depth > 1 else table[order]
 

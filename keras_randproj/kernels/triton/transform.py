@@ -56,6 +56,21 @@ def _dot(left, right, total, WIDE: tl.constexpr):
 
 
 @triton.jit
+def parts(values, COUNT: tl.constexpr):
+    """Numbers as sums of bfloat16, the smallest first.
+
+    Tensor cores multiply these by -1, 0 and 1 exactly, and cut off what they
+    add up: so less of the large part is lost.
+    """
+    found = ()
+    for _ in tl.static_range(COUNT):
+        piece = values.to(tl.bfloat16)
+        values -= piece.to(tl.float32)
+        found = (piece,) + found  # type: ignore[assignment]
+    return found
+
+
+@triton.jit
 def products(
     values,
     left,
@@ -66,28 +81,23 @@ def products(
 ):
     """`(rows * A, B)` to `(B * rows, A)`: each row's `left X^T right`.
 
-    Numbers are cut into bfloat16 parts, which tensor cores multiply by signs
-    without error: three hold all of a float32, two all of a float16.
+    Three bfloat16 parts hold all of a float32, two all of a float16.
     """
     A: tl.constexpr = SHAPE[1]
     B: tl.constexpr = SHAPE[2]
     ROWS: tl.constexpr = SHAPE[5]
     between = tl.zeros((B, ROWS * A), tl.float32)
+    pieces = parts(values, PARTS)
     for part in tl.static_range(PARTS):
-        piece = values.to(tl.bfloat16)
-        between = _dot(left, tl.trans(piece), between, WIDE)
-        if part + 1 < PARTS:
-            values -= piece.to(tl.float32)
+        between = _dot(left, tl.trans(pieces[part]), between, WIDE)
     between = tl.reshape(between, (B * ROWS, A))
     if A == 1:
         out = between
     else:
         out = tl.zeros((B * ROWS, A), tl.float32)
+        pieces = parts(between, PARTS)
         for part in tl.static_range(PARTS):
-            piece = between.to(tl.bfloat16)
-            out = _dot(piece, right, out, WIDE)
-            if part + 1 < PARTS:
-                between -= piece.to(tl.float32)
+            out = _dot(pieces[part], right, out, WIDE)
     return out
 
 
