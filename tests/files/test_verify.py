@@ -248,3 +248,11 @@ def test_a_family_of_ones_own_names_its_options(weights):
             matrices.from_options("test_scaled", options)
     with pytest.raises(ValueError, match="must name a family"):
         matrices.from_options("no_such", {})
+
+
+def test_an_adapter_that_cannot_be_opened_gives_a_reason(tmp_path):
+    folder = tmp_path / "folder.safetensors"
+    folder.mkdir()
+    for path in (tmp_path / "none.safetensors", folder):
+        with pytest.raises(ValueError, match=r"cannot be read|regular file"):
+            verify(path)
