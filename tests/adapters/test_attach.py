@@ -207,9 +207,7 @@ def test_a_seeded_update_is_what_the_contract_says(rng):
     vector.assign(rng.normal(size=size))
     total = rank * sum(sum(shape) for shape in sizes)
     spreading = oracle.derived_seed(seed, 1)
-    places = [
-        oracle.count_sketch_row(spreading, size, i) for i in range(total)
-    ]
+    places = [oracle.count_sketch_row(spreading, size, i) for i in range(total)]
     counts = np.bincount([column for column, _ in places], minlength=size)
     learned = 2.0 * models.numbers(vector).astype("float64")
     spread = np.array([s * learned[c] / counts[c] ** 0.5 for c, s in places])

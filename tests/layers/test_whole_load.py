@@ -10,6 +10,7 @@ from keras_randproj import PRPDense
 from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import PRPTransformerBlock
 from keras_randproj import projections
+from keras_randproj.files.whole_layer import WholeLayer
 
 BACKEND = keras.backend.backend()
 FEATURES = 8
@@ -110,6 +111,54 @@ def test_skipping_a_mismatch_skips_the_layer(name, tmp_path):
     with pytest.warns(UserWarning, match="could not be loaded"):
         target.load_weights(tmp_path / "w.weights.h5", skip_mismatch=True)
     assert_same(state(target), before)
+
+
+class Gained(WholeLayer):
+    """A layer of the user's own, around one that it shares with others."""
+
+    def __init__(self, inner, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = inner
+
+    def build(self, shape):
+        if not self.inner.built:
+            self.inner.build(shape)
+        self.gain = self.add_weight((), name="gain", initializer="ones")
+
+    def call(self, x):
+        return self.inner(x) * self.gain
+
+    def save_own_variables(self, store):
+        store["gain"] = self.gain
+
+    def read_own_variables(self, store):
+        value = np.array(store["gain"])
+        return lambda: self.gain.assign(value)
+
+
+def test_a_layer_that_two_others_hold_is_awaited_once(tmp_path):
+    def holders(seed, gains):
+        inner = PRPDense(FEATURES, seed=seed)
+        layers = [Gained(inner) for _ in gains]
+        built = keras.Sequential([keras.Input((FEATURES,)), *layers])
+        for layer, gain in zip(layers, gains, strict=True):
+            layer.gain.assign(gain)
+        return built
+
+    path = tmp_path / "w.weights.h5"
+    holders(3, [2.0, 3.0, 4.0]).save_weights(path)
+    target = holders(9, [1.0, 1.0, 1.0])
+    for _ in range(2):
+        target.load_weights(path)
+        assert [float(layer.gain) for layer in target.layers] == [2, 3, 4]
+        assert target.layers[0].inner.seed == 3
+    # The first refusal is that of each layer that holds it.
+    archives.tamper(path, "projection/vars/digest", lambda d: d[::-1])
+    target = holders(9, [1.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match="could not be loaded"):
+        target.load_weights(path)
+    assert float(target.layers[0].gain) == 1
+    assert target.layers[0].inner.seed == 9
 
 
 @pytest.mark.parametrize("place", ["projection/vars", "vars"])
