@@ -87,7 +87,7 @@ test-hardening: $(VENV)/.test
 
 # On a machine with a GPU, with what is installed there: nothing is fetched.
 test-gpu:
-	@set -e; for backend in torch; do \
+	@set -e; for backend in torch jax; do \
 		echo "== GPU tests on $$backend"; \
 		KERAS_BACKEND=$$backend $(PYTHON) -m pytest -m gpu $(ARGS); \
 	done
@@ -139,6 +139,8 @@ $(VENV)/.demo-%: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) torch
 	$(PIP) -e ".[torch,jax,tensorflow,test]"
+	# The compiler of JAX's kernels alone, without CUDA: they are lowered.
+	$(PIP) --no-deps jax-triton jax-cuda13-plugin
 	touch $@
 
 $(VENV)/.test-exports: $(VENV)/.test

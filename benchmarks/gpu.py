@@ -7,7 +7,6 @@ import argparse
 import importlib
 import json
 import os
-import platform
 import sys
 import time
 from importlib.metadata import version
@@ -15,10 +14,7 @@ from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results" / "gpu.json"
 SECONDS = 300
-PACKAGES = {
-    "torch": ("torch", "triton", "keras"),
-    "jax": ("jax", "jax-triton", "triton", "keras"),
-}
+PACKAGES = {"torch": ["triton"], "jax": ["jax-triton", "triton"]}
 
 
 def main():
@@ -42,32 +38,26 @@ def main():
         if time.perf_counter() > stop:
             print("Out of time: the other rows are not measured.")
             break
-        try:
-            row = measure(*case)
-        except Exception as error:
-            print(measure.__name__, *case, repr(error)[:300], flush=True)
-            continue
-        rows.append({"backend": options.backend, "device": device} | row)
+        row = measure(*case)
+        rows.append({"backend": options.backend} | row)
         print(json.dumps(row), flush=True)
-    run = {
-        "backend": options.backend,
-        "device": device,
-        "date": time.strftime("%Y-%m-%d"),
-        "python": platform.python_version(),
-    }
-    run |= {name: version(name) for name in PACKAGES[options.backend]}
-    write(Path(options.json), run, rows)
+        # After each: what was measured is kept whatever ends the process.
+        write(Path(options.json), options.backend, device, rows)
 
 
-def write(path, run, rows):
+def write(path, backend, device, rows):
     """Puts the rows of a backend in the place of its earlier ones."""
+    from experiments import results_file
+
+    versions = {name: version(name) for name in PACKAGES[backend]}
+    run = results_file.where(**versions) | {"machine": device}
     before = json.loads(path.read_text()) if path.exists() else {}
-    whole = {"runs": [run], "rows": rows}
-    for name, new in whole.items():
-        old = before.get(name, [])
-        kept = [row for row in old if row["backend"] != run["backend"]]
-        whole[name] = [*kept, *new]
-    path.write_text(json.dumps(whole, indent=1) + "\n")
+    runs, others = (
+        [row for row in before.get(name, []) if row["backend"] != backend]
+        for name in ("where", "rows")
+    )
+    what = "python -m benchmarks.gpu"
+    results_file.write(path, what, [*runs, run], [*others, *rows])
 
 
 if __name__ == "__main__":

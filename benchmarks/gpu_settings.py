@@ -8,19 +8,21 @@ measures.
 
 import argparse
 import itertools
-import json
 import os
 import time
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from unittest import mock
 
 os.environ["KERAS_BACKEND"] = "torch"
 
 import torch
+import triton
 
 from benchmarks.gpu_torch import copies
 from benchmarks.gpu_torch import milliseconds
+from experiments import results_file
 from keras_randproj.kernels.triton import few_rows
 from keras_randproj.kernels.triton import hadamard
 from keras_randproj.kernels.triton import product
@@ -169,8 +171,9 @@ def main():
             values = " ".join(f"{k}={v}" for k, v in row["setting"].items())
             print(f"  {row['ms'] * 1e3:8.2f} us  {values}")
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump(rows, file)
+        what = "python -m benchmarks.gpu_settings"
+        where = results_file.where(triton=triton.__version__)
+        results_file.write(Path(options.json), what, [where], rows)
 
 
 def attempt(function):

@@ -114,17 +114,16 @@ def few_rows_kernel(
     """`OUT` tiles of outputs a program, `IN` tiles of inputs a step."""
     DOWN: tl.constexpr = OUT if TRANSPOSED else IN
     ACROSS: tl.constexpr = IN if TRANSPOSED else OUT
+    # Inputs and outputs of a tile.
+    INSIDE: tl.constexpr = TILE_COLS if TRANSPOSED else TILE_ROWS
+    EACH: tl.constexpr = TILE_ROWS if TRANSPOSED else TILE_COLS
     # Numbers from an input, and an output, of a tile to the next.
     STEP: tl.constexpr = 1 if TRANSPOSED else TILE_COLS
     JUMP: tl.constexpr = TILE_COLS if TRANSPOSED else 1
     if TRANSPOSED:
         inputs, outputs = cols, rows
-        INSIDE: tl.constexpr = TILE_COLS
-        EACH: tl.constexpr = TILE_ROWS
     else:
         inputs, outputs = rows, cols
-        INSIDE: tl.constexpr = TILE_ROWS
-        EACH: tl.constexpr = TILE_COLS
     first = tl.program_id(0) * OUT
     totals = ()
     for _ in tl.static_range(BATCH * EACH):
@@ -160,7 +159,7 @@ def few_rows_kernel(
                 )
                 values += (tl.expand_dims(found, 0 if TRANSPOSED else 1),)  # type: ignore[assignment]
             for out in tl.static_range(EACH):
-                total = totals[line * EACH + out]
+                total = totals[line * EACH + out]  # type: ignore[var-annotated]
                 for nth in tl.static_range(INSIDE):
                     total += term(
                         values[nth],
