@@ -1,7 +1,7 @@
 """Products with P from its seed, or packed, as an operator with gradients.
 
-P is made once for all rows of a batch: a program multiplies a block of it by
-up to `FUSED_BATCH` rows.
+A block of P is made for up to `MOST_TOGETHER` rows of the batch. Signs, of
+which a generator's call makes 128, are packed once for all of them.
 """
 
 import functools

@@ -1,8 +1,8 @@
 """How the kernels are launched, and when the library's products are taken.
 
-Settings of bfloat16 at batches of thousands are the best of those measured on
-an H100 (see docs/kernels.md); the others follow from the registers and the
-shared memory that the compiler reports, and are not measured.
+Those of bfloat16 from order 1,024 on are the fastest that
+`benchmarks.gpu_settings` found on an H200 at batches of thousands; the others
+follow from the registers and the shared memory that the compiler reports.
 """
 
 from dataclasses import dataclass
