@@ -206,10 +206,15 @@ def test_blocks_are_whole_tiles_of_bounded_size(family, rows, cols):
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 64, 784, 4096, 2**20 + 1])
 def test_the_two_parts_of_the_gain(dim):
-    before, after = split_gain(dim)
+    operand = kernels.StoredMatrix(dim, 3)
+    before, after = split_gain(operand)
     assert before * after == pytest.approx(dim**-0.5, rel=1e-12)
     assert 0.5 < after <= 1
     assert np.log2(before) == int(np.log2(before))
+    twice = operand.times(7.0).times(2.0)
+    assert split_gain(twice) == (before, pytest.approx(14 * after, rel=1e-12))
+    back = operand.transpose()
+    assert back.gain == pytest.approx(3**-0.5, rel=1e-12)
 
 
 @pytest.mark.parametrize("order", [1, 2, 4, 8, 32, 1024])
