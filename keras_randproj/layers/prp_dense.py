@@ -168,7 +168,7 @@ class PRPDense(WholeLayer):
     def projection(self) -> Projection:
         """The projection of the first stage; there is one where depth is 1."""
         if not self.projections:
-            raise AttributeError(f"{self.described} is not built yet.")
+            raise AttributeError(f"{self.described} has no projection yet.")
         return self.projections[0]
 
     @property

@@ -134,20 +134,15 @@ class HeldMatrix:
         else:
             shapes = {"matrix": (rows, cols)}
         for name, shape in shapes.items():
-            dtype = self._dtype(name, layer)
-            weights[name] = add(name).add_weight(layer, name, shape, dtype)
+            dtype = "int32" if name in INTEGERS else None
+            # Kernels read signs of any dtype: there they need no cast.
+            autocast = name != "signs"
+            weights[name] = add(name).add_weight(
+                layer, name, shape, dtype, autocast
+            )
         self.weights = weights
         straight = self._operand()
         self.operands = straight, straight.transpose()
-
-    def _dtype(self, name, layer):
-        """The dtype of a weight; `None` is the layer's for its variables."""
-        if name in INTEGERS:
-            return "int32"
-        # Signs are exact in every dtype: where they are used they need no cast.
-        if name == "signs" or isinstance(self.family, matrices.Rademacher):
-            return layer.compute_dtype
-        return None
 
     def _operand(self):
         """The matrix as one of `kernels.operands`."""

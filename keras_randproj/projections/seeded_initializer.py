@@ -27,8 +27,8 @@ class SeededInitializer(keras.initializers.Initializer):
         self.adding = False
         self.layout: Any = None
 
-    def add_weight(self, layer, name, shape, dtype=None):
-        """A non-trainable weight of the layer, filled.
+    def add_weight(self, layer, name, shape, dtype=None, autocast=True):
+        """A non-trainable weight of the layer, filled; see `add_weight` there.
 
         Keras copies what an initializer returns for a layout, and would need
         twice the memory: it gets nothing here, and the value is assigned.
@@ -36,7 +36,12 @@ class SeededInitializer(keras.initializers.Initializer):
         """
         self.adding = True
         weight = layer.add_weight(
-            shape, self, dtype, trainable=False, name=name
+            shape,
+            self,
+            dtype,
+            trainable=False,
+            autocast=autocast,
+            name=name,
         )
         self.adding = False
         if self.layout is not None:

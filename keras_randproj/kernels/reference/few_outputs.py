@@ -42,7 +42,7 @@ def multiply(operand, x, alpha):
     order, cols = operand.signs.shape[1], operand.cols
     count = parts(cols)
     # TensorFlow differentiates no loop that captures a variable.
-    signs = ops.stop_gradient(operand.signs)[0]
+    signs = ops.cast(ops.stop_gradient(operand.signs)[0], x.dtype)
     rows_of_h = row_of_h(ops.stop_gradient(operand.positions), order)
     taken, place = columns(rows_of_h, order, room(cols))
     chosen = ops.take(walsh(order // count, x.dtype), taken, axis=0)

@@ -48,12 +48,13 @@ def _forward(operand, x, alpha):
     if few_outputs.wanted(operand, x.shape[0]):
         return few_outputs.multiply(operand, x, alpha)
     groups, order = operand.signs.shape
+    signs = ops.cast(operand.signs, x.dtype)
     first, second = factors(order)
     if groups == 1 and order == operand.rows:
-        x = x * (alpha * operand.signs[0])
+        x = x * (alpha * signs[0])
     else:
         x = pad_last(x * alpha, order)
-        x = ops.expand_dims(x, 1) * operand.signs
+        x = ops.expand_dims(x, 1) * signs
     y = _two_products(x, first, second)
     y = ops.reshape(y, (-1, groups * order))
     if operand.positions is None:
@@ -68,7 +69,8 @@ def _backward(operand, g, alpha):
     if operand.positions is not None:
         g = ops.take(pad_last(g, operand.cols + 1), _slots(operand), axis=-1)
     y = _two_products(g, second, first)
-    y = ops.reshape(y, (-1, groups, order)) * operand.signs
+    signs = ops.cast(operand.signs, y.dtype)
+    y = ops.reshape(y, (-1, groups, order)) * signs
     y = y[:, 0] if groups == 1 else ops.sum(y, axis=1)
     return y if order == operand.rows else y[:, : operand.rows]
 

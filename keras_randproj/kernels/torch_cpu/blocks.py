@@ -59,7 +59,7 @@ def multiply(
         `(batch, output_dim)`.
     """
     operand = SignedHadamard(rows, cols, transposed, signs, positions)
-    dtype = result_type(x, alpha, scale, bias, operand.signs)
+    dtype = result_type(x, alpha, scale, bias)
     wide = torch.promote_types(dtype, torch.float32)
     signs = operand.signs.to(wide)
     inner = before if alpha is None else alpha.to(wide) * before

@@ -54,7 +54,7 @@ hadamard = library.custom_op(
 @hadamard.register_fake
 def _(x, alpha, scale, bias, signs, positions, before, after, *matrix):
     rows, cols, transposed = matrix
-    dtype = blocks.result_type(x, alpha, scale, bias, signs)
+    dtype = blocks.result_type(x, alpha, scale, bias)
     width = rows if transposed else cols
     return x.new_empty((x.shape[0], width), dtype=dtype)
 
