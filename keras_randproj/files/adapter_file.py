@@ -22,7 +22,7 @@ from keras_randproj.matrices import CONTRACT_VERSION
 
 FORMAT = "keras_randproj.adapter"
 VERSION = "1"
-# Of the learned numbers in a file.
+# Of the trained parameters in a file.
 DTYPES = {"float32": "F32", "bfloat16": "BF16", "int8": "I8"}
 MAX_LAYERS = 2**16
 RECIPE_KEYS = {"contract_version", "forms", "kinds", "layers", "matrices"}
@@ -76,7 +76,7 @@ class AdapterFile:
 
     @property
     def learned_bytes(self) -> int:
-        """Bytes of the learned numbers in the file."""
+        """Bytes of the trained parameters in the file."""
         return self.vectors.nbytes
 
     def write(self, path) -> None:

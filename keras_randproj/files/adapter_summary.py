@@ -24,7 +24,7 @@ def text(file: AdapterFile) -> str:
             f"{cols}: {forms}"
         )
     lines.append(
-        f"{len(file.layers)} layers, {file.vectors.size:,} learned numbers as "
+        f"{len(file.layers)} layers, {file.vectors.size:,} parameters as "
         f"{file.dtype}, {file.learned_bytes:,} bytes of them; "
         f"{len(file.matrices)} matrices made from seeds"
     )
