@@ -116,8 +116,10 @@ package: $(VENV)/.test
 	$(BIN)/twine check --strict dist/*
 
 # What the tutorials of a few minutes show of runs that take longer.
-FULL_RUNS := $(addprefix experiments/,classification.py seed_only_files.py \
-	compress_a_trained_model.py)
+FULL_RUNS := $(addsuffix .py,$(addprefix experiments/,ablations architectures \
+	autoencoder character_gpt classification compress_a_trained_model \
+	convolutions implicit_image implicit_scene seed_only_files \
+	vision_transformer))
 
 tutorials-fast: $(VENV)/.test
 	@set -e; for backend in $(BACKENDS); do \
