@@ -41,7 +41,8 @@ make test-distributed      several virtual devices and processes
 make test-hardening        random arguments and damaged files
 make test-gpu              on a machine with a GPU, with what is installed there
 make benchmarks            timings against keras.layers.Dense
-make tutorials-fast        each tutorial in seconds, on three backends
+make tutorials-fast        tutorials, and the long runs behind them on a small
+                           sample, on three backends: half an hour
 make clean                 removes the environment and what was built
 
 BACKEND is torch, jax or tensorflow; the tests take BACKENDS="torch jax" and
