@@ -8,8 +8,8 @@
 # %% [markdown]
 # An autoencoder squeezes an image through a few features and restores it. You
 # will build one of PRP layers, in which encoder and decoder share their random
-# matrices, see what that buys, and look at what it restores. It takes two minutes on a CPU
-# and downloads nothing.
+# matrices, see what that buys, and look at what it restores. It takes two
+# minutes on a CPU and downloads nothing.
 #
 # ## The data, and an error to beat
 #
