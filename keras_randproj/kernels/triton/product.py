@@ -41,6 +41,7 @@ BLOCK_OF_SIGNS = 128
 # product, and on the left.
 WAVES = 2
 WAVES_LEFT = 3
+WARPS, STAGES = 8, 2
 # The fewest rows of the batch that tensor cores multiply.
 LEAST_ROWS = 16
 # bfloat16 parts of a float32.
@@ -196,8 +197,8 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         **matrix.constants(),
         PARTS=PARTS if parted else 1,
         WIDE=INTERPRETED,
-        num_warps=8 if together > 32 or left else 4,
-        num_stages=2 if together > 32 else 3,
+        num_warps=WARPS,
+        num_stages=STAGES,
     )
     if splits > 1:
         finish(target, scale, bias, y, gain, splits, given)
