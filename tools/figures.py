@@ -24,6 +24,12 @@ COLOURS = {
     "torch": "#8e24aa",
     "jax": "#0097a7",
     "tensorflow": "#689f38",
+    "SeededUpdate, int8": "#3949ab",
+    "Modulation, int8": "#00897b",
+    "LoRA": "#c2185b",
+    "Uni-LoRA": "#ef8a17",
+    "IA3": "#8e24aa",
+    "VeRA": "#0097a7",
 }
 mpl.rcParams.update(
     {
@@ -102,6 +108,40 @@ def accuracy_against_bytes():
     figure.savefig(path.with_suffix(".png"), dpi=110, metadata=metadata)
 
 
+def adapters_against_bytes():
+    rows = Results("experiments/adapters").rows
+    rows = rows[rows.seed != 100].groupby("method").mean(numeric_only=True)
+    files = Results("experiments/adapters_peft").rows.set_index("method")
+    rows = rows.join(files[["file_bytes", "int8_bytes"]])
+    figure, on = axes(
+        xlabel="bytes of the adapter's file",
+        ylabel="test accuracy, mean of four domains, %",
+        xscale="log",
+        ylim=(84, 88.2),
+        xlim=(2.5e3, 2e6),
+    )
+    on.axhline(rows.accuracy["full"], color=COLOURS["Dense"], linestyle="--")
+    series = {
+        "SeededUpdate, int8": ("SeededUpdate", {"dx": -4, "dy": -17, "k": 0}),
+        "Modulation, int8": ("Modulation", {"dx": -62, "dy": -17}),
+        "Uni-LoRA": ("PEFT UniLoRA", {"dx": 8, "dy": -4}),
+        "LoRA": ("PEFT LoRA", {"dx": 8, "dy": -4}),
+        "IA3": ("PEFT IA3", {"dx": 6, "dy": 4}),
+        "VeRA": ("PEFT VeRA", {"dx": 8, "dy": -4}),
+    }
+    for name, (start, place) in series.items():
+        size = "int8_bytes" if "int8" in name else "file_bytes"
+        accuracy = "int8_accuracy" if "int8" in name else "accuracy"
+        of = rows[rows.index.str.startswith(start)].sort_values(size)
+        line(on, of[size].to_list(), of[accuracy].to_list(), name, **place)
+    ticks(
+        on.xaxis,
+        [1e4, 1e5, 1e6],
+        lambda v: f"{v / 1e3:.0f} KB" if v < 1e6 else f"{v / 1e6:.0f} MB",
+    )
+    save(figure, "adapters_against_bytes")
+
+
 def accuracy_against_parameters(dataset, title, lowest):
     rows = Results("experiments/classification").rows
     rows = rows[rows.dataset == dataset].dropna(subset="accuracy")
@@ -172,6 +212,7 @@ def speed(axis, fixed, value, name, label):
 
 if __name__ == "__main__":
     accuracy_against_bytes()
+    adapters_against_bytes()
     accuracy_against_parameters("mnist", "MNIST", (90, 99))
     accuracy_against_parameters("fashion_mnist", "Fashion-MNIST", (84, 90))
     speed("d", "batch", 256, "benchmark_width", "features, in and out")

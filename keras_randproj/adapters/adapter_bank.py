@@ -87,8 +87,9 @@ class AdapterBank(keras.Model):
         pairs, _ = placed(model, first)
         _check_kinds(pairs)
         self._current = Rows()
-        make = functools.partial(_adapter, capacity + 1, self._current)
-        found = adapters_for(pairs, make, capacity + 1)
+        slots = capacity + 1
+        make = functools.partial(BankedAdapter, slots=slots, rows=self._current)
+        found = adapters_for(pairs, make, slots)
         surround_all(model, found)
         self.model = model
         self._recipe = first
@@ -171,11 +172,12 @@ class AdapterBank(keras.Model):
         return super().__call__(inputs, **kwargs)
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        x, self._current.tensor = inputs
+        x, rows = inputs
+        self._current.begin(rows)
         try:
             return self.model(x, training=training)
         finally:
-            self._current.tensor = None
+            self._current.end()
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self.model.compute_output_shape(input_shape[0])
@@ -224,10 +226,6 @@ class AdapterBank(keras.Model):
         for key, shared in vectors.items():
             zeros = np.zeros(shared.size, "float32")
             assign_row(shared.vector, slot, by_vector.get(key, zeros))
-
-
-def _adapter(slots, rows, forms, shared, offset):
-    return BankedAdapter(forms, slots, rows, shared, offset)
 
 
 def _read(path):

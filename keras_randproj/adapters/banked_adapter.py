@@ -14,11 +14,24 @@ class Rows:
     Attributes:
         tensor: int32 tensor `(batch,)`, or `None` where the base is wanted.
         layers: The layers that the bank adapts.
+        signed: Dict, what rows have of vectors that layers share.
     """
 
     def __init__(self):
         self.tensor: Any = None
         self.layers: list[Any] = []
+        self.signed: dict[Any, Any] = {}
+
+    def begin(self, tensor):
+        """A batch: looks up what all layers share, once."""
+        self.tensor = tensor
+        for layer in self.layers:
+            layer.adapter.look_up(layer.compute_dtype)
+
+    def end(self):
+        """No batch is computed."""
+        self.tensor = None
+        self.signed = {}
 
 
 class BankedAdapter(Adapter):
@@ -28,13 +41,13 @@ class BankedAdapter(Adapter):
 
     Args:
         forms: List of forms.
+        shared: A `SharedVector` of as many rows as `slots`, or `None`.
+        offset: See `Adapter`.
         slots: Positive integer, rows.
         rows: The `Rows` of the bank.
-        shared: A `SharedVector` of as many rows.
-        offset: See `Adapter`.
     """
 
-    def __init__(self, forms, slots, rows, shared=None, offset=0, **kwargs):
+    def __init__(self, forms, shared, offset, slots, rows, **kwargs):
         super().__init__(forms, shared, offset, **kwargs)
         self.slots = slots
         self.rows = rows
@@ -60,6 +73,17 @@ class BankedAdapter(Adapter):
             return y if activation is None else activation(y)
         return super().apply(layer, base, inputs, **arguments)
 
+    def look_up(self, dtype):
+        """Has `rows` hold what its tenants have of the shared vector."""
+        key = id(self.shared), dtype
+        for part in self.parts:
+            if part.form.shared_size() and key not in self.rows.signed:
+                vector = part.variables["vector"]
+                vector = ops.take(vector, self.rows.tensor, axis=0)
+                vector = ops.cast(vector, dtype)
+                roots = part.fixed["roots"]
+                self.rows.signed[key] = part.form.signed(vector, roots)
+
     def values(self, layer):
         dtype = layer.compute_dtype
         found = ops.take(self.numbers, self.rows.tensor, axis=0)
@@ -73,9 +97,7 @@ class BankedAdapter(Adapter):
                 own[name] = ops.reshape(found[:, at : at + size], (-1, *shape))
                 at += size
             if part.form.shared_size():
-                vector = part.variables["vector"]
-                vector = ops.take(vector, self.rows.tensor, axis=0)
-                own["vector"] = ops.cast(vector, dtype)
+                own["signed"] = self.rows.signed[id(self.shared), dtype]
             values.append(own | part.fixed)
         return values
 

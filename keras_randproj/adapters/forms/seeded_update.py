@@ -110,14 +110,22 @@ class SeededUpdate(Form):
         a, b = map(ops.convert_to_numpy, found)
         return kernel + (values["a0"].materialize() + a) @ b, bias
 
+    def signed(self, vector: Any, roots: Any) -> Any:
+        """The numbers that factors are made of: the vector's, and minus them.
+
+        A sign is where to look: that takes no product of all entries.
+        """
+        vector = vector * ops.cast(roots, vector.dtype)
+        return ops.concatenate([vector, -vector], axis=-1)
+
     def _factors(self, layer, values):
         rows, cols = layer.matrix_shape
-        vector = values["vector"]
-        vector = vector * ops.cast(values["roots"], vector.dtype)
-        # A sign is where to look: that takes no product of all entries.
-        signed = ops.concatenate([vector, -vector], axis=-1)
+        # A bank looks it up once for all layers.
+        signed = values.get("signed")
+        if signed is None:
+            signed = self.signed(values["vector"], values["roots"])
         index, split = values["index"], rows * self.rank
-        lead = (-1,) * (len(vector.shape) - 1)
+        lead = (-1,) * (len(signed.shape) - 1)
         a = ops.take(signed, index[:split], axis=-1)
         b = ops.take(signed, index[split:], axis=-1)
         return (
