@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from keras_randproj.layers import PRPDense
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias

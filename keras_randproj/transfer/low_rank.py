@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
+from keras_randproj.transfer.dense_layers import DenseLayers
 from keras_randproj.transfer.dense_layers import dense_layers
 from keras_randproj.transfer.normal_equations import NormalEquations
 from keras_randproj.transfer.normal_equations import scaled_solve
@@ -87,7 +88,7 @@ class LowRank:
             sums.add(x, y, weights)
         return sums
 
-    def as_layer(self, rank: int) -> keras.Sequential:
+    def as_layer(self, rank: int) -> DenseLayers:
         """The layers themselves, two for each of the teacher's.
 
         Args:
