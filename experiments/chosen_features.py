@@ -184,7 +184,7 @@ def main():
                     continue
                 extra = {"verbose": 0, **extra}
                 if chooses:
-                    extra["pool"] = settings["pool"]
+                    extra["pool"] = settings["pool"] // layer.get("order", 1)
                 if "merged" in name:
                     extra["merged"] = True
                 start = time.perf_counter()
