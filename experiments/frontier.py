@@ -27,7 +27,7 @@ from keras_randproj import EUGenDense
 from keras_randproj.demo import datasets
 
 PATH = Path(__file__).parent / "results/frontier.json"
-DATASETS, EPOCHS, BATCH, CALLS = ("mnist", "fashion_mnist"), 4, 256, 30
+DATASETS, EPOCHS, BATCH, CALLS = ("mnist", "fashion_mnist"), 3, 256, 30
 RATE = 5e-3
 RATES = {"784-512-256-10": 1e-3, "784-4-10": 1e-3}
 Dense = keras.layers.Dense
