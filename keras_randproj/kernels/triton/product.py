@@ -37,10 +37,13 @@ CHUNK_BYTES = 16 * 2**20
 # 128 threads have to hold, and a smaller block would have them make it twice.
 BLOCK = 64
 BLOCK_OF_SIGNS = 128
-# Programs for each processor.
-WAVES = 4
-# The fewest rows with which tensor cores read P from shared memory.
-LEAST_ROWS = 64
+# Programs that a processor has room for: where P stands on the right of a
+# product, and on the left.
+WAVES = 2
+WAVES_LEFT = 3
+WARPS, STAGES = 8, 2
+# The fewest rows of the batch that tensor cores multiply.
+LEAST_ROWS = 16
 # bfloat16 parts of a float32.
 PARTS = 3
 # Blocks of inputs that a split adds up at least.
@@ -144,21 +147,24 @@ def _packed(matrix, x):
 
 
 def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
-    if alpha is not None:
-        # Once, and not in every program that needs these inputs.
-        x = (x * alpha).to(x.dtype)
     batch, inputs = x.shape
     outputs = y.shape[1]
+    paired = matrix.packed == matrix.bits == 1
+    paired = paired and (transposed or inputs % sign_words.WORD_ROWS == 0)
+    x = _prepared(x, alpha, paired and not transposed)
     together = triton.next_power_of_2(batch)
     together = min(max(LEAST_ROWS, together), MOST_TOGETHER)
     parted = x.dtype == torch.float32 and matrix.levels >= 0
+    exact = x.dtype == torch.float32 and not parted
     side = BLOCK if matrix.bits > 1 or parted else BLOCK_OF_SIGNS
-    if x.dtype == torch.float32 and not parted:
+    if exact:
         side = BLOCK // 2  # No tensor cores: registers hold the operands.
+    left = together < side and not exact
     blocks, steps = triton.cdiv(outputs, side), triton.cdiv(inputs, side)
     groups = triton.cdiv(batch, together)
-    wanted = triton.cdiv(WAVES * processors(x.device), blocks * groups)
-    splits = max(1, min(wanted, steps // SPLIT_BLOCKS))
+    waves = WAVES_LEFT if left else WAVES
+    splits = waves * processors(x.device) // (blocks * groups)
+    splits = max(1, min(splits, steps // SPLIT_BLOCKS))
     span = triton.cdiv(steps, splits) * side
     splits = triton.cdiv(inputs, span)
     target = y
@@ -181,6 +187,8 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         gain,
         span,
         TRANSPOSED=transposed,
+        PAIRED=paired,
+        LEFT=left,
         BLOCK_B=together,
         BLOCK_R=side,
         BLOCK_C=side,
@@ -189,11 +197,29 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         **matrix.constants(),
         PARTS=PARTS if parted else 1,
         WIDE=INTERPRETED,
-        num_warps=8 if together > 32 else 4,
-        num_stages=2 if together > 32 else 3,
+        num_warps=WARPS,
+        num_stages=STAGES,
     )
     if splits > 1:
         finish(target, scale, bias, y, gain, splits, given)
+
+
+def _prepared(x, alpha, paired):
+    """`x * alpha`, once and not in every program that needs these inputs.
+
+    Paired inputs take turns: of each 32 the first half and the second.
+    """
+    if not paired:
+        return x if alpha is None else (x * alpha).to(x.dtype)
+    half = sign_words.WORD_ROWS // 2
+    out = torch.empty_like(x)
+    target = out.view(len(x), -1, half, 2)
+    x = x.view(len(x), -1, 2, half).transpose(2, 3)
+    if alpha is None:
+        target.copy_(x)
+    else:
+        torch.mul(x, alpha.view(-1, 2, half).transpose(1, 2), out=target)
+    return out
 
 
 def finish(parts, scale, bias, y, gain, splits, given):
