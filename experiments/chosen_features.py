@@ -3,14 +3,13 @@
     KERAS_BACKEND=jax python -m experiments.chosen_features [--fast]
 
 The hidden layer of the MNIST MLP together with its head, and the hidden layers
-of the radiance field of tutorials/04_implicit_3d.py, are replaced in closed
+of the radiance field of `experiments.implicit_scene`, are replaced in closed
 form, without labels, pixels or backpropagation. Rivals store as many numbers
 and are fitted to the same rows. Teachers are kept below build/, and a run that
 was stopped goes on where it was.
 """
 
 import argparse
-import importlib.util
 import json
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from experiments import implicit_scene as scene
 from experiments.results_file import where
 from experiments.results_file import write
 from keras_randproj import distill
@@ -27,7 +27,6 @@ from keras_randproj.transfer import to_eugen
 
 PATH = Path(__file__).parent / "results/chosen_features.json"
 BUILD = Path("build/chosen_features")
-FIELD = Path(__file__).parents[1] / "tutorials/04_implicit_3d.py"
 IMAGES, POINTS, POOL, SEEDS = 20_000, 40_000, 4096, 3
 EPOCHS = 3  # Of the MLP, as in compress_a_trained_model.
 
@@ -111,38 +110,40 @@ FIELDS = [
 
 
 def of_field(settings):
-    spec = importlib.util.spec_from_file_location("field", FIELD)
-    page = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(page)
-    rays, pixels = page.views(page.VIEWS, seed=0)
-    test = page.views(4, seed=1)
+    rays, pixels = scene.views(scene.VIEWS, seed=0)
+    test = scene.views(4, seed=1)
 
     def train():
-        model = page.field(page.dense)
-        page.train(model, (rays, pixels))
+        model = scene.field(scene.dense)
+        scene.train(model, (rays, pixels))
         return model
 
     teacher = kept("field", train)
-    points = page.some_points(rays, settings["points"])
+    points = scene.some_points(rays, settings["points"])
 
     def judged(model):
-        picture = page.Picture(model)
+        picture = scene.Picture(model)
         found = picture.predict(test[0], batch_size=256, verbose=0)
-        return page.psnr(found, test[1])
+        return scene.psnr(found, test[1])
 
     settings["field_psnr"] = judged(teacher)
-    settings["field_cut_by_svd_psnr"] = judged(page.cut(teacher)[0])
+    settings["field_cut_by_svd_psnr"] = judged(scene.cut(teacher)[0])
 
     def row(features, layer, options, seed):
-        one = {**page.EUGEN, "projection": "gaussian", "shift": 1.0}
-        one = {**one, "seed": seed, "norm_feature": False, **layer}
+        one = {
+            **scene.EUGEN,
+            "projection": "gaussian",
+            "shift": 1.0,
+            "norm_feature": False,
+            **layer,
+        }
         rules = {
             f"hidden_{k}": to_eugen(features, **{**one, "seed": 10 * k + seed})
             for k in (2, 3, 4)
         }
         if options.pop("merged", False):
             # The head is stored in any case: its numbers come on top.
-            budget = features * (1 + page.WIDTH) + 5 * page.WIDTH
+            budget = features * (1 + scene.WIDTH) + 5 * scene.WIDTH
             rules["hidden_4"] = feed_forwards(budget // 5, seed=seed)
         student, reports = distill(teacher, points, rules, **options)
         return student, reports, {"psnr": judged(student)}
