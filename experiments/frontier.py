@@ -50,7 +50,7 @@ LEFT_OUT = "784-4-10", "rank 1", "784-32-10"
 VARIANTS = {
     **{
         family: {k: v for k, v in recipes.items() if k not in LEFT_OUT}
-        for family, recipes in FAMILIES.items()
+        for family, recipes in reversed(FAMILIES.items())
     },
     "EUGen": {"2,048 features": (eugen, (2048,), {})},
     "block-diagonal": {
