@@ -44,9 +44,16 @@ print(places.shape, pixels.shape)
 #
 # Between the layers stand sines, which follow fine detail better than ReLU. The
 # first layer is fast and always trained; `hidden` makes the two in the middle.
+# Functions of one's own are registered, so that Keras can copy and save the
+# layers that use them.
 
 
 # %%
+@keras.saving.register_keras_serializable("tutorials")
+def sine(x):
+    return keras.ops.sin(x)
+
+
 @keras.saving.register_keras_serializable("tutorials")
 def fast_sine(x):
     return keras.ops.sin(30 * x)
@@ -88,7 +95,6 @@ def train(model):
 # Trained matrices first:
 
 # %%
-sine = keras.ops.sin
 spread = keras.initializers.VarianceScaling(2.0, "fan_in", "uniform")
 models = {
     "Dense": train(
