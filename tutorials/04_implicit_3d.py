@@ -135,7 +135,7 @@ figure.savefig(tutorial.picture("04_photograph.png"), dpi=110)
 # ![The photograph, and what each network holds](../images/04_photograph.png)
 #
 # **Notice** the bytes beside the decibels. The PRP network keeps the photograph
-# recognisable in a twentieth of the bytes, at a lower quality than Dense; the
+# recognizable in an eighteenth of the bytes, at a lower quality than Dense; the
 # EUGen network lies between them in bytes, but not in quality.
 #
 # ## Replace a trained layer in closed form
@@ -151,8 +151,9 @@ print(f"trained {quality(models['Dense']):.1f} dB")
 print(f"distilled {quality(student):.1f} dB")
 
 # %% [markdown]
-# **Notice** that one replaced layer costs decibels here: what it computes is
-# sharp, and 64 random features are few.
+# **Notice** that this fails here. What the layer computes has fine detail, and 64
+# random features are too few to follow it. In wider networks, or with training
+# afterwards, it works better.
 #
 # ## A scene in three dimensions
 #
