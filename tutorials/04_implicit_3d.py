@@ -151,9 +151,9 @@ print(f"trained {quality(models['Dense']):.1f} dB")
 print(f"distilled {quality(student):.1f} dB")
 
 # %% [markdown]
-# **Notice** that this fails here. What the layer computes has fine detail, and 64
-# random features are too few to follow it. In wider networks, or with training
-# afterwards, it works better.
+# **Notice** that this fails here. What the layer computes has fine detail, and
+# 64 random features are too few to follow it. Training afterwards recovers a
+# part, as the next section shows.
 #
 # ## A scene in three dimensions
 #
