@@ -170,6 +170,9 @@ print(f"distilled {quality(student):.1f} dB")
 #
 # ![A view that was held out, by each network](../images/04_scene.png)
 #
+# Above: the scene, Dense, EUGen, low rank. Below: Dense distilled to EUGens,
+# and trained on; Dense cut by SVD, and trained on.
+#
 # * Trained from scratch, three EUGens cost 0.6 dB and have the smallest file.
 #   Plain low-rank layers with as many trainable parameters are better here, and
 #   need fewer products.
