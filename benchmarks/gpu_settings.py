@@ -80,7 +80,6 @@ def cases():
                 call = partial(hadamard_call, order, batch, dtype, kind)
                 yield name, setting, call
 
-
     for order, sides in (
         (1024, (32, 32)),
         (2048, (32, 64)),
