@@ -185,6 +185,8 @@ def product_call(batch, setting):
             product,
             WAVES=setting["waves"],
             WAVES_LEFT=setting["waves"],
+            WARPS_LEFT=setting["WARPS"],
+            STAGES_LEFT=setting["STAGES"],
             **{k: v for k, v in setting.items() if k != "waves"},
         ):
             product.multiply(matrix, x, x[0], x[0], x[0], 1.0, False)

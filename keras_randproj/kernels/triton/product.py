@@ -36,9 +36,8 @@ BLOCK = 64
 BLOCK_OF_SIGNS = 128
 # Programs that a processor has room for: where P stands on the right of a
 # product, and on the left.
-WAVES = 2
-WAVES_LEFT = 3
-WARPS, STAGES = 8, 2
+WAVES, WARPS, STAGES = 2, 8, 2
+WAVES_LEFT, WARPS_LEFT, STAGES_LEFT = 2, 4, 3
 # The fewest rows of the batch that tensor cores multiply.
 LEAST_ROWS = 16
 # bfloat16 parts of a float32.
@@ -141,8 +140,8 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         **matrix.constants(),
         PARTS=PARTS if parted else 1,
         WIDE=INTERPRETED,
-        num_warps=WARPS,
-        num_stages=STAGES,
+        num_warps=WARPS_LEFT if left else WARPS,
+        num_stages=STAGES_LEFT if left else STAGES,
     )
     if splits > 1:
         finish(target, scale, bias, y, gain, splits, given)
