@@ -136,6 +136,23 @@ def test_other_files_are_refused(tmp_path):
         verify(tmp_path / "x.npz")
 
 
+def test_a_damaged_member_of_an_archive_gives_a_reason(tmp_path):
+    path = tmp_path / "m.keras"
+    keras.Sequential([keras.Input((4,)), PRPDense(2, seed=3)]).save(path)
+    data = path.read_bytes()
+    at = data.index(b"gaussian", data.index(b"\x89HDF"))
+    path.write_bytes(data[:at] + b"G" + data[at + 1 :])
+    with pytest.raises(ValueError, match="Bad CRC-32"):
+        verify(path)
+
+
+def test_what_is_made_by_itself_counts_by_itself():
+    """A group of a count sketch takes time, however few its rows are."""
+    sketch = matrices.get("count_sketch")
+    assert sketch.digest_cost((2**18, 1)) > 2**27
+    assert sketch.digest_cost((2**18, 2**18)) < 2**23
+
+
 def test_a_model_without_projections_has_no_verdicts(tmp_path):
     path = tmp_path / "m.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(path)
