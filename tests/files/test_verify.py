@@ -9,6 +9,7 @@ import pytest
 from keras_randproj import PRPDense
 from keras_randproj import matrices
 from keras_randproj.files import NotCheckedError
+from keras_randproj.files import source
 from keras_randproj.files import verify
 from keras_randproj.files.summary import status
 from keras_randproj.files.summary import text
@@ -190,6 +191,19 @@ def test_the_worst_gives_the_status(weights):
     assert status([right, unknown, right]) == 2
     assert status([wrong, unknown, right]) == status([right, wrong]) == 1
     assert "Not checked: learned parameters" in text([right])
+
+
+def test_the_number_of_shards_is_bounded(tmp_path, monkeypatch):
+    path = tmp_path / "m.weights.json"
+    layers = [PRPDense(12, seed=seed) for seed in (1, 2, 3)]
+    model = keras.Sequential([keras.Input((12,)), *layers])
+    model.save_weights(path, max_shard_size=600 / 6 / 2**30)
+    count = len(list(tmp_path.glob("*.h5")))
+    monkeypatch.setattr(source, "MAX_SHARDS", count)
+    assert len(verify(path)) == 3
+    monkeypatch.setattr(source, "MAX_SHARDS", count - 1)
+    with pytest.raises(NotCheckedError, match=f"names {count} shards"):
+        verify(path)
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])
