@@ -190,7 +190,7 @@ def _copy_unilora(found, prefix, module, layer, part):
     ]
     roots[entries] = np.concatenate([k.T.ravel() for k in scales])
     adapter.roots.assign(roots)
-    (vector,) = [v for k, v in found.items() if "unilora_theta_d" in k]
+    vector = found["base_model.unilora_theta_d.default"]
     part.variables["vector"].assign(vector)
 
 

@@ -24,13 +24,15 @@ class Group:
     """The members of a method.
 
     Args:
-        model: The base model with its classifier, without adapters.
+        model: The base model with its classifier. Adapters that it has are
+            taken off.
         method: A `Method`.
         head: Layers and function of `adapters.attach` for the classifier.
     """
 
     def __init__(self, model, method, head):
         self.model, self.method, self.head = model, method, head
+        _detach(model)
         self.base = {id(variable) for variable in model.variables}
         self.found: dict = {}
         self.train = jax.jit(self._train)

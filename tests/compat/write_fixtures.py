@@ -1,6 +1,6 @@
 """Writes the files that every later release must load: one set a release.
 
-    PYTHONPATH=tests python tools/write_fixtures.py
+    PYTHONPATH=tests python tests/compat/write_fixtures.py
 
 The set goes to tests/compat/VERSION and is never written again: files that
 are out in the world do not change either.
@@ -17,7 +17,7 @@ from hardening import models
 
 import keras_randproj
 
-ROOT = Path(__file__).parents[1] / "tests" / "compat"
+ROOT = Path(__file__).parent
 # The same groups are in each `.keras` file: a few alone are enough.
 WEIGHTS_TOO = (
     "projection_gaussian",

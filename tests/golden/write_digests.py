@@ -1,6 +1,6 @@
 """Makes tests/golden/digests.json from the tests' own oracle.
 
-    PYTHONPATH=tests python tools/golden_digests.py
+    PYTHONPATH=tests python tests/golden/write_digests.py
 
 The contract is frozen: after a release this file must come out unchanged.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import oracle
 
-PATH = Path(__file__).parents[1] / "tests" / "golden" / "digests.json"
+PATH = Path(__file__).with_name("digests.json")
 SHAPES = ((1, 1), (7, 5), (64, 48), (48, 100), (101, 257))
 # More than one strip of a threaded pass.
 LARGE = ("rademacher", 2**40 + 7, (1500, 1030), {})

@@ -1,4 +1,4 @@
-"""The models that the tutorials share."""
+"""The models that the experiments share."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from keras_randproj import PRPTransformerBlock
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tutorials"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 
 from models.char_gpt import CharGPT
 from models.char_gpt import Decoder

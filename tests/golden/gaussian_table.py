@@ -1,6 +1,6 @@
 """Makes the table of the gaussian family, in 40-digit arithmetic.
 
-    pip install mpmath && python tools/gaussian_table.py FILE
+    pip install mpmath && python tests/golden/gaussian_table.py FILE
 
 The shipped table is the law (its digest is in CONTRACT.md); this script is
 where it came from, and whoever runs it gets the same bytes.
