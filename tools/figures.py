@@ -21,10 +21,6 @@ COLOURS = {
     "PRP, hadamard": "#3949ab",
     "PRP, gaussian": "#ef8a17",
     "PRP, Dense head": "#00897b",
-    "EUGen": "#00897b",
-    "block-diagonal": "#ef8a17",
-    "Dense, int8": "#6d4c41",
-    "Dense, int4": "#000000",
     "torch": "#8e24aa",
     "jax": "#0097a7",
     "tensorflow": "#689f38",
@@ -106,32 +102,6 @@ def accuracy_against_bytes():
     figure.savefig(path.with_suffix(".png"), dpi=110, metadata=metadata)
 
 
-def frontier(dataset, title, lowest):
-    """Accuracy against bytes, a curve a family, named in the legend."""
-    rows = Results("experiments/frontier").rows
-    rows = rows[rows.dataset == dataset]
-    figure, on = axes(
-        xlabel="bytes of the model's file, compressed",
-        ylabel=f"test accuracy on {title}, %",
-        xscale="log",
-        ylim=lowest,
-    )
-    for family, of in rows.groupby("family", sort=False):
-        found = of.groupby("name").agg(
-            {"compact_bytes": "max", "accuracy": "mean"}
-        )
-        found = found.sort_values("compact_bytes")
-        x, y = found.compact_bytes.to_list(), (100 * found.accuracy).to_list()
-        on.plot(x, y, "o-", color=COLOURS[family], label=family)
-    on.legend(frameon=False, fontsize=9)
-    ticks(
-        on.xaxis,
-        [1e4, 1e5, 1e6],
-        lambda v: f"{v / 1e3:.0f} KB" if v < 1e6 else f"{v / 1e6:.0f} MB",
-    )
-    save(figure, f"frontier_{dataset}")
-
-
 def accuracy_against_parameters(dataset, title, lowest):
     rows = Results("experiments/classification").rows
     rows = rows[rows.dataset == dataset].dropna(subset="accuracy")
@@ -202,8 +172,6 @@ def speed(axis, fixed, value, name, label):
 
 if __name__ == "__main__":
     accuracy_against_bytes()
-    frontier("mnist", "MNIST", (88, 99))
-    frontier("fashion_mnist", "Fashion-MNIST", (78, 90))
     accuracy_against_parameters("mnist", "MNIST", (90, 99))
     accuracy_against_parameters("fashion_mnist", "Fashion-MNIST", (84, 90))
     speed("d", "batch", 256, "benchmark_width", "features, in and out")
