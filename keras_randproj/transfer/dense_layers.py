@@ -7,7 +7,10 @@ import keras
 
 @keras.saving.register_keras_serializable("keras_randproj")
 class DenseLayers(keras.Sequential):
-    """A `keras.Sequential` that hands masks on, as one `Dense` does."""
+    """A `keras.Sequential` of `Dense` layers.
+
+    They hand masks on, and it says so: of a plain one Keras warns otherwise.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

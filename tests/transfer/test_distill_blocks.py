@@ -171,7 +171,7 @@ def test_methods_take_sequences_of_any_length(method, rng):
 
 
 @pytest.mark.parametrize("method", ["low_rank", "neurons", "eugen"])
-def test_methods_hand_masks_on(method, rng, tmp_path):
+def test_methods_hand_masks_on(method, rng, tmp_path, recwarn):
     """Pads of any length change nothing, after a reload neither."""
     tokens = rng.integers(1, 30, (60, 5))
     inputs = keras.Input((None,), dtype="int32")
@@ -197,6 +197,7 @@ def test_methods_hand_masks_on(method, rng, tmp_path):
             rtol=1e-4,
             atol=1e-5,
         )
+    assert not [w for w in recwarn if "destroy the mask" in str(w.message)]
 
 
 def test_a_rule_for_the_second_of_three_layers(x):
