@@ -57,7 +57,9 @@ def test_model_optimizer_and_rate_are_as_before(rng):
     assert float(net.optimizer.learning_rate) == pytest.approx(1e-3)
 
 
+@pytest.mark.keras_order
 def test_training_goes_on_as_if_there_had_been_no_sweep(rng):
+    """Also where the sweep is what needs the optimizer's variables first."""
     x, y = data(rng)
     weights = []
     for with_sweep in (False, True):
