@@ -41,7 +41,8 @@ make test-distributed      several virtual devices and processes
 make test-hardening        random arguments and damaged files
 make test-gpu              on a machine with a GPU, with what is installed there
 make benchmarks            timings against keras.layers.Dense
-make tutorials-fast        each tutorial in seconds, on three backends
+make tutorials-fast        tutorials, and the long runs behind them on a small
+                           sample, on three backends: half an hour
 make clean                 removes the environment and what was built
 
 BACKEND is torch, jax or tensorflow; the tests take BACKENDS="torch jax" and
@@ -116,8 +117,10 @@ package: $(VENV)/.test
 	$(BIN)/twine check --strict dist/*
 
 # What the tutorials of a few minutes show of runs that take longer.
-FULL_RUNS := $(addprefix experiments/,classification.py seed_only_files.py \
-	compress_a_trained_model.py)
+FULL_RUNS := $(addsuffix .py,$(addprefix experiments/,ablations architectures \
+	autoencoder character_gpt classification compress_a_trained_model \
+	convolutions implicit_image implicit_scene seed_only_files \
+	vision_transformer))
 
 tutorials-fast: $(VENV)/.test
 	@set -e; for backend in $(BACKENDS); do \

@@ -25,6 +25,7 @@ from benchmarks.gpu_torch import milliseconds
 from experiments import results_file
 from keras_randproj.kernels.triton import few_rows
 from keras_randproj.kernels.triton import hadamard
+from keras_randproj.kernels.triton import hadamard_gradients
 from keras_randproj.kernels.triton import product
 from keras_randproj.kernels.triton.settings import Setting
 
@@ -79,6 +80,33 @@ def cases():
                 call = partial(hadamard_call, order, batch, dtype, kind)
                 yield name, setting, call
 
+    for order, sides in (
+        (1024, (32, 32)),
+        (2048, (32, 64)),
+        (4096, (64, 64)),
+        (8192, (64, 128)),
+    ):
+        for each in itertools.product((4, 8), (2, 3), (1, 2)):
+            warps, stages, waves = each
+            setting = Setting(sides, (1, 1), 1, warps, stages, waves)
+            call = partial(gradient_call, order)
+            yield f"gradients, order {order}", setting, call
+    for batch in (16, 128):
+        for waves, least, side, warps, stages in itertools.product(
+            (1, 2, 3, 4), (16, 64), (64, 128), (4, 8), (2, 3)
+        ):
+            if batch > least == 64:
+                continue
+            setting = {
+                "waves": waves,
+                "LEAST_ROWS": least,
+                "BLOCK_OF_SIGNS": side,
+                "WARPS": warps,
+                "STAGES": stages,
+            }
+            name = f"product, packed, batch {batch}"
+            yield name, setting, partial(product_call, batch)
+
 
 def programs(only):
     """The cases that are compiled apart; waves and batches are not."""
@@ -115,6 +143,55 @@ def hadamard_call(order, batch, dtype, kind, setting):
             )
 
     return [partial(call, x) for x in xs]
+
+
+def gradient_call(order, setting):
+    """Calls of the kernel that gives all gradients."""
+    xs = copies(8192, order, "bfloat16", False)
+    vector = xs[0].new_ones(order)
+    signs = vector.float().reshape(1, order)
+
+    def call(x):
+        with mock.patch.object(
+            hadamard_gradients, "gradient_setting", return_value=setting
+        ):
+            hadamard_gradients.stage_gradients(
+                x,
+                x,
+                vector,
+                signs,
+                None,
+                vector,
+                order**-0.5,
+                order,
+                order,
+                False,
+                True,
+                True,
+            )
+
+    return [partial(call, x) for x in xs]
+
+
+def product_call(batch, setting):
+    """Calls of a product with packed signs."""
+    d = 8192
+    x = torch.randn(batch, d, device="cuda", dtype=torch.bfloat16)
+    words = torch.randint(2**31, (d // 32, d), device="cuda").int()
+    matrix = product.Matrix(words, d, d, 1, 0, 1, 32, 1, 0)
+
+    def call():
+        with mock.patch.multiple(
+            product,
+            WAVES=setting["waves"],
+            WAVES_LEFT=setting["waves"],
+            WARPS_LEFT=setting["WARPS"],
+            STAGES_LEFT=setting["STAGES"],
+            **{k: v for k, v in setting.items() if k != "waves"},
+        ):
+            product.multiply(matrix, x, x[0], x[0], x[0], 1.0, False)
+
+    return [call] * 16
 
 
 def few_rows_calls(storage, setting):

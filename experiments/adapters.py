@@ -1,293 +1,369 @@
 """How good are adapters of so many bytes? MiniLM, four domains, rivals.
 
-`python -m experiments.adapters` trains every method on every domain and seed
-(hours on a CPU, minutes on a GPU), `--fast` a sample of it in minutes. What is
-done is kept in the results file, and a second run does the rest.
+`python -m experiments.adapters --cache FOLDER` trains every method on every
+domain and seed: minutes on a GPU, as all trainings of a method are one program
+on JAX (`adapters_program`). `--fast` is a sample that a CPU does in minutes.
+What is done is kept in the results file, and a second run does the rest.
 
 The protocol: 1,500 sentences of each domain train for 3 epochs in batches of
-32, AdamW without decay, 10 % of linear warm-up and then linear decay; every
-method's learning rate is the best of three on other sentences of two domains,
-seed 100. The accuracy is that of 1,000 test sentences after the last epoch. All
-begin with the classifier that logistic regression finds for the base's
-embeddings: what it reaches is the zero of the gain, full training the one.
+32, by Adam with 10 % of linear warm-up and then linear decay. The classifier
+is trained too, at a rate of its own that is the same for all methods. Every
+method's learning rate is the best of five by the mean accuracy on other
+sentences of the four domains, seed 100; where that is the lowest or highest of
+them, five more beyond it are tried. The accuracy is that of 1,000 test
+sentences after the last step. All begin with the classifier that logistic
+regression finds for the base's embeddings: what it reaches is the zero of the
+gain, full training the one.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
+import queue
+import subprocess
 import sys
-import tempfile
 import time
+import traceback
 from pathlib import Path
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
-# Nothing is looked up: all that is read lies in the folder.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["KERAS_BACKEND"] = "jax"
+# Processes share the GPU's memory.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 RESULTS = Path(__file__).parent / "results/adapters.json"
 BATCH, EPOCHS, WARMUP = 32, 3, 0.1
-SEEDS = (1, 2, 3, 4, 5)
 SELECTION_SEED = 100
-SELECTION_DOMAINS = ("movies", "tweets")
-
-_worker: dict = {}
-
-
-def start(folder, device, threads):
-    """Prepares a process: data, and the base's embeddings."""
-    import torch
-
-    from experiments import adapters_data
-    from experiments.adapters_methods import Bases
-
-    torch.set_num_threads(threads)
-    torch.backends.cuda.matmul.allow_tf32 = True
-    _worker["bases"] = Bases(folder, device)
-    _worker["data"] = adapters_data.load_data(folder)
-    _worker["device"] = device
-    _worker["classifiers"] = {}
-
-
-def run(task):
-    """One training: a row of results, or what went wrong."""
-    try:
-        return _run(*task)
-    except Exception as error:
-        # One method's fault does not take the others' time on a machine.
-        return {"task": task[:4], "error": repr(error)[:500]}
+SETTINGS = {
+    "domains": ["movies", "editorials", "products", "tweets"],
+    "seeds": [1, 2, 3, 4, 5],
+    "rates": 5,
+    "train": 1500,
+    "test": 1000,
+    "length": 48,
+    "epochs": EPOCHS,
+}
+FAST = {
+    "domains": ["movies", "tweets"],
+    "seeds": [1, 2],
+    "rates": 2,
+    "train": 96,
+    "test": 100,
+    "length": 16,
+    "epochs": 1,
+}
 
 
-def _run(method, domain, seed, rate, settings):
-    import torch
+class Trainer:
+    """A process that trains methods.
 
-    begin = time.perf_counter()
-    data = _worker["data"][domain]
-    classifier = _classifier(domain, settings)
-    trainee = _worker["bases"].trainee(method, classifier, seed)
-    _train(trainee, data["train"], rate, seed, settings)
-    seconds = time.perf_counter() - begin
-    selecting = seed == SELECTION_SEED
-    split = data["valid" if selecting else "test"]
-    row = {
-        "method": method,
-        "domain": domain,
-        "seed": seed,
-        "rate": rate,
-        "learned": sum(p.numel() for p in trainee.parameters),
-        "accuracy": accuracy(trainee.forward, split, settings),
-        "seconds": round(seconds, 2),
-        "device": torch.cuda.get_device_name()
-        if _worker["device"] != "cpu"
-        else "cpu",
-    }
-    if not selecting:
-        with tempfile.TemporaryDirectory() as folder:
-            row["file_bytes"] = trainee.save(folder)
-        if trainee.reload:
-            row["int8_bytes"] = trainee.reload()
-            row["int8_accuracy"] = accuracy(trainee.forward, split, settings)
-    return row
+    Args:
+        folder: `Path` that `adapters_data.prepare` wrote.
+        settings: Dict, as `SETTINGS`.
+    """
 
-
-def _train(trainee, split, rate, seed, settings):
-    import numpy as np
-    import torch
-
-    tokens, polarity = _tensors(split, settings["train"])
-    count = len(tokens)
-    steps = settings["epochs"] * -(-count // BATCH)
-    warm = max(1, round(WARMUP * steps))
-    optimizer = torch.optim.AdamW(trainee.parameters, rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda k: min((k + 1) / warm, (steps - k) / max(1, steps - warm)),
-    )
-    rng = np.random.default_rng(seed)
-    for _ in range(settings["epochs"]):
-        order = torch.as_tensor(rng.permutation(count), device=tokens.device)
-        for part in order.split(BATCH):
-            batch = tokens[part][:, : settings["length"]]
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(
-                trainee.forward(batch), polarity[part]
-            )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-
-
-def accuracy(forward, split, settings):
-    """Per cent of the sentences of a split."""
-    import torch
-
-    tokens, polarity = _tensors(split, settings["test"])
-    with torch.no_grad():
-        right = [
-            (forward(part[:, : settings["length"]]) > 0) == (truth > 0.5)
-            for part, truth in zip(
-                tokens.split(250), polarity.split(250), strict=True
-            )
-        ]
-    return round(100 * torch.cat(right).float().mean().item(), 3)
-
-
-def _tensors(split, limit):
-    import torch
-
-    tokens, polarity = split
-    device = _worker["device"]
-    return (
-        torch.as_tensor(tokens[:limit], device=device),
-        torch.as_tensor(polarity[:limit], device=device),
-    )
-
-
-def _classifier(domain, settings):
-    """Logistic regression on the base's embeddings, and its accuracy."""
-    if domain not in _worker["classifiers"]:
+    def __init__(self, folder, settings):
+        import keras
         import numpy as np
-        import torch
+
+        from experiments import adapters_data
+        from keras_randproj import config
+
+        # What vmap batches best, and nothing that needs another package.
+        config.set_implementation("reference")
+        keras.config.disable_flash_attention()
+        self.folder, self.settings = folder, settings
+        encoder = adapters_data.encoder(folder, settings["length"])
+        output = keras.layers.Dense(1, kernel_initializer="zeros", name="head")(
+            encoder.output
+        )
+        self.model = keras.Model(encoder.input, output, name="classifier")
+        self.encoder = encoder
+        data = adapters_data.load_data(folder)
+        data = [data[domain] for domain in settings["domains"]]
+        self.parts = {
+            split: (
+                np.stack([d[split][0] for d in data])[
+                    :, : settings[limit], : settings["length"]
+                ],
+                np.stack([d[split][1] for d in data])[:, : settings[limit]],
+            )
+            for split, limit in (
+                ("train", "train"),
+                ("valid", "test"),
+                ("test", "test"),
+            )
+        }
+        # Both in one program.
+        tokens = [self.parts[split][0] for split in ("valid", "test")]
+        self.scored = np.concatenate(tokens, axis=1)
+        count = self.scored.shape[1]
+        parts = next(k for k in range(10, 0, -1) if count % k == 0)
+        shape = len(data), parts, count // parts, -1
+        self.scored = self.scored.reshape(shape).swapaxes(0, 1)
+        self.classifiers = self._classifiers()
+
+    def _classifiers(self):
+        """By domain: kernel, bias and accuracy of logistic regression."""
+        import numpy as np
         from sklearn.linear_model import LogisticRegression
 
-        model = _worker["bases"].model()
-        embed = _embedder(model)
-        found = {}
-        for split, limit in (("train", "train"), ("test", "test")):
-            tokens, polarity = _tensors(
-                _worker["data"][domain][split], settings[limit]
+        path = self.folder / "classifiers.npz"
+        if path.exists() and self.settings["train"] == SETTINGS["train"]:
+            kept = np.load(path)
+            return list(
+                zip(kept["kernel"], kept["bias"], kept["accuracy"], strict=True)
             )
-            with torch.no_grad():
-                rows = [
-                    embed(part[:, : settings["length"]]).cpu().numpy()
-                    for part in tokens.split(250)
-                ]
-            found[split] = np.concatenate(rows), polarity.cpu().numpy()
-        probe = LogisticRegression(C=10.0, max_iter=1000).fit(*found["train"])
-        _worker["classifiers"][domain] = (
-            probe.coef_[0].astype("float32"),
-            probe.intercept_.astype("float32"),
-            round(100 * probe.score(*found["test"]), 3),
+        found = []
+        for k in range(len(self.settings["domains"])):
+            train, test = (
+                (
+                    self.encoder.predict(
+                        self.parts[split][0][k], batch_size=250, verbose=0
+                    ),
+                    self.parts[split][1][k],
+                )
+                for split in ("train", "test")
+            )
+            probe = LogisticRegression(C=10.0, max_iter=1000).fit(*train)
+            accuracy = round(100 * probe.score(*test), 3)
+            found.append((probe.coef_[0], probe.intercept_, accuracy))
+        if self.settings["train"] == SETTINGS["train"]:
+            kernel, bias, accuracy = map(np.array, zip(*found, strict=True))
+            own = path.with_suffix(f".{os.getpid()}.npz")
+            np.savez(own, kernel=kernel, bias=bias, accuracy=accuracy)
+            own.replace(path)  # Whole at once, for processes beside it.
+        return found
+
+    def run(self, name, say):
+        """All rows of a method.
+
+        Args:
+            name: One of `METHODS`.
+            say: Function that takes a list of rows.
+        """
+        from experiments.adapters_methods import HEAD
+        from experiments.adapters_methods import METHODS
+        from experiments.adapters_methods import OURS
+        from experiments.adapters_program import Group
+        from experiments.adapters_program import rounded
+
+        settings = self.settings
+        domains = range(len(settings["domains"]))
+        group = Group(self.model, METHODS[name], HEAD)
+        group.begin([*settings["seeds"], SELECTION_SEED])
+        rates = METHODS[name].rates[: settings["rates"]]
+        tried: dict = {}
+        for _ in range(2):
+            members = [
+                (k, SELECTION_SEED, rate) for k in domains for rate in rates
+            ]
+            rows, _ = self._train(group, name, members, "valid")
+            say(rows)
+            for row in rows:
+                tried.setdefault(row["rate"], []).append(row["accuracy"])
+            best = max(tried, key=lambda rate: sum(tried[rate]))
+            if min(tried) < best < max(tried) or len(rates) < 5:
+                break
+            factors = (1.7, 3, 5.5, 10, 17)
+            up = best == max(tried)
+            rates = [best * f if up else best / f for f in factors]
+        members = [
+            (k, seed, best) for k in domains for seed in settings["seeds"]
+        ]
+        rows, learned = self._train(group, name, members, "test")
+        if name in OURS:
+            int8 = self._accuracies(group, members, rounded(learned), "test")
+            for row, accuracy in zip(rows, int8, strict=True):
+                row["int8_accuracy"] = accuracy
+        say(rows)
+
+    def _train(self, group, name, members, split):
+        import jax
+        import numpy as np
+
+        begin = time.perf_counter()
+        settings = self.settings
+        count = settings["train"]
+        steps = settings["epochs"] * count // BATCH
+        orders = []
+        for _, seed, _ in members:
+            rng = np.random.default_rng(seed)
+            order = [rng.permutation(count) for _ in range(settings["epochs"])]
+            order = np.concatenate(order)[: steps * BATCH]
+            orders.append(order.reshape(steps, BATCH))
+        learned, fixed = group.stacked(
+            [seed for _, seed, _ in members],
+            [self.classifiers[k] for k, _, _ in members],
         )
-    return _worker["classifiers"][domain][:2]
+        arguments = jax.device_put(
+            (
+                learned,
+                fixed,
+                group.frozen,
+                self.parts["train"],
+                np.stack(orders, axis=1).astype("int32"),
+                np.array([k for k, _, _ in members], "int32"),
+                _schedule(steps, [rate for _, _, rate in members]),
+            )
+        )
+        learned = jax.block_until_ready(group.train(*arguments))
+        accuracies = self._accuracies(group, members, learned, split, fixed)
+        seconds = round(time.perf_counter() - begin, 2)
+        rows = [
+            {
+                "method": name,
+                "domain": settings["domains"][k],
+                "seed": seed,
+                "rate": rate,
+                "learned": group.learned(),
+                "accuracy": accuracy,
+                "group_seconds": seconds,
+                "device": jax.devices()[0].device_kind,
+            }
+            for (k, seed, rate), accuracy in zip(
+                members, accuracies, strict=True
+            )
+        ]
+        return rows, learned
+
+    def _accuracies(self, group, members, learned, split, fixed=None):
+        import numpy as np
+
+        if fixed is None:
+            seeds = [seed for _, seed, _ in members]
+            nothing = [(np.zeros(384), np.zeros(1))] * len(members)
+            _, fixed = group.stacked(seeds, nothing)
+        domains = np.array([k for k, _, _ in members], "int32")
+        logits = np.asarray(
+            group.predict(learned, fixed, group.frozen, self.scored, domains)
+        )
+        valid = self.parts["valid"][0].shape[1]
+        part = slice(valid) if split == "valid" else slice(valid, None)
+        truth = self.parts[split][1][domains] > 0.5
+        right = (logits[:, part] > 0) == truth
+        return [round(100 * float(x), 3) for x in right.mean(axis=1)]
 
 
-def _embedder(model):
-    """The base's encoder, whatever is attached to it at the moment."""
-    import keras
+def _schedule(steps, rates):
+    """Learning rates `(steps, 2, members)`: warm-up, then linear decay."""
+    import numpy as np
 
-    from experiments import adapters_methods
+    from experiments.adapters_program import HEAD_RATE
 
-    adapters_methods.bare(model, _worker["bases"].start)
-    return keras.Model(model.input, model.get_layer("sentence").output)
+    warm = max(1, round(WARMUP * steps))
+    k = np.arange(steps)
+    factor = np.minimum((k + 1) / warm, (steps - k) / max(1, steps - warm))
+    both = np.stack([rates, np.full(len(rates), HEAD_RATE)])
+    return (factor[:, None, None] * both).astype("float32")
 
 
-def probe(domain, settings):
-    """The row of a domain's zero."""
-    _classifier(domain, settings)
-    return {
-        "method": "probe",
-        "domain": domain,
-        "seed": 0,
-        "learned": 385,
-        "accuracy": _worker["classifiers"][domain][2],
-        "file_bytes": 4 * 385,
-    }
+def work(folder, settings, names, said):
+    """A process: trains methods until there are no more."""
+    trainer = Trainer(folder, settings)
+    rows = [
+        {
+            "method": "probe",
+            "domain": domain,
+            "seed": 0,
+            "rate": 0.0,
+            "learned": 385,
+            "accuracy": float(accuracy),
+            "group_seconds": 0.0,
+        }
+        for domain, (_, _, accuracy) in zip(
+            settings["domains"], trainer.classifiers, strict=True
+        )
+    ]
+    said.put(("probe", rows))
+    while True:
+        try:
+            # Another process may be taking one at the moment.
+            name = names.get(timeout=3)
+        except queue.Empty:
+            break
+        try:
+            trainer.run(name, lambda rows, name=name: said.put((name, rows)))
+        except Exception:
+            # One method's fault does not take the others' time on a machine.
+            said.put((name, traceback.format_exc()))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--json", type=Path, default=RESULTS)
-    parser.add_argument("--backend", default="torch", choices=["torch"])
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--methods", nargs="*")
-    parser.add_argument("--domains", nargs="*")
-    parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS)
-    parser.add_argument("--rate", type=float, help="no search for the best")
     parser.add_argument("--fast", action="store_true")
-    parser.add_argument("--small", action="store_true", help="for a CPU")
     options = parser.parse_args()
     begin = time.perf_counter()
     if not (options.cache / "data.npz").exists():
         command = [sys.executable, "-m", "experiments.adapters_data"]
-        import subprocess
-
         subprocess.run([*command, options.cache], check=True)
-    from experiments.adapters_data import DOMAINS
     from experiments.adapters_methods import METHODS
-    from experiments.adapters_methods import rates
 
-    settings = {"epochs": EPOCHS, "train": 1500, "test": 1000, "length": 48}
-    if options.fast:
-        settings = {"epochs": 1, "train": 320, "test": 250, "length": 32}
-    if options.small:
-        settings = {"epochs": 2, "train": 640, "test": 500, "length": 32}
-    methods = options.methods or METHODS
-    domains = options.domains or tuple(DOMAINS)
+    settings = FAST if options.fast else SETTINGS
     done = _read(options.json, settings)
-    keys = {_key(row) for row in done}
-    arguments = (options.cache, options.device, options.threads)
-    pool = None
-    if options.workers > 1:
-        context = multiprocessing.get_context("spawn")
-        pool = context.Pool(options.workers, start, arguments)
-    start(*arguments)
-    for domain in domains:
-        if ("probe", domain, 0, None) not in keys:
-            done.append(probe(domain, settings))
-
-    def work(tasks):
-        tasks = [t for t in tasks if (*t[:3], t[3]) not in keys]
-        rows = pool.imap_unordered(run, tasks) if pool else map(run, tasks)
-        for row in rows:
-            print(json.dumps(row), flush=True)
-            if "error" in row:
+    names = [m for m in options.methods or METHODS if not _whole(done, m)]
+    done = [row for row in done if row["method"] not in names]
+    context = multiprocessing.get_context("spawn")
+    waiting, said = context.Queue(), context.Queue()
+    for name in names:
+        waiting.put(name)
+    arguments = options.cache, settings, waiting, said
+    processes = [
+        context.Process(target=work, args=arguments, daemon=True)
+        for _ in range(min(options.workers, len(names)))
+    ]
+    for process in processes:
+        process.start()
+    while True:
+        left = options.seconds - (time.perf_counter() - begin)
+        if left <= 0:
+            print("time is up", flush=True)
+            break
+        try:
+            name, rows = said.get(timeout=min(left, 1))
+        except queue.Empty:
+            if any(process.is_alive() for process in processes):
                 continue
-            done.append(row)
-            keys.add(_key(row))
+            break
+        if isinstance(rows, str):
+            print(f"{name} failed:\n{rows}", flush=True)
+        elif name == "probe" and any(row["method"] == name for row in done):
+            continue  # Each process says it.
+        elif rows:
+            print(
+                f"{time.perf_counter() - begin:.0f} s", _line(rows), flush=True
+            )
+            done += rows
             _write(options.json, done, settings)
-            if time.perf_counter() - begin > options.seconds:
-                print("time is up", flush=True)
-                break
-
-    if options.rate is None:
-        tried = SELECTION_DOMAINS if options.domains is None else domains[:1]
-        work(
-            (method, domain, SELECTION_SEED, rate, settings)
-            for domain in tried
-            for method in methods
-            for rate in rates(method)
-        )
-    best = {m: options.rate or _best(done, m) for m in methods}
-    work(
-        (method, domain, seed, best[method], settings)
-        for seed in options.seeds
-        for domain in domains
-        for method in methods
-        if best[method] is not None
-    )
-    if pool:
-        pool.terminate()
+    for process in processes:
+        process.terminate()
     _write(options.json, done, settings)
 
 
-def _best(rows, method):
-    """The rate of the best mean of the domains that were all tried."""
-    scores: dict = {}
+def _line(rows):
+    """What a group of members reached, in short."""
+    by_rate: dict = {}
     for row in rows:
-        if row["method"] == method and row["seed"] == SELECTION_SEED:
-            scores.setdefault(row["rate"], []).append(row["accuracy"])
-    most = max((len(v) for v in scores.values()), default=0)
-    means = {r: sum(v) / len(v) for r, v in scores.items() if len(v) == most}
-    return max(means, key=means.get) if means else None
+        by_rate.setdefault(
+            (row["seed"] == SELECTION_SEED, row["rate"]), []
+        ).append(row["accuracy"])
+    means = {
+        f"{r:.3g}": round(sum(v) / len(v), 2) for (_, r), v in by_rate.items()
+    }
+    first = rows[0]
+    return json.dumps(
+        [first["method"], first["learned"], first["group_seconds"], means]
+    )
 
 
-def _key(row):
-    return row["method"], row["domain"], row["seed"], row.get("rate")
+def _whole(rows, method):
+    seeds = {row["seed"] for row in rows if row["method"] == method}
+    return bool(seeds - {SELECTION_SEED})
 
 
 def _read(path, settings):
@@ -302,10 +378,13 @@ def _write(path, rows, settings):
     from experiments.results_file import where
     from experiments.results_file import write
 
-    _worker.setdefault("where", where())
+    global _where
+    _where = _where or where()
     command = "python -m experiments.adapters"
-    write(path, command, [_worker["where"]], rows, batch=BATCH, **settings)
+    write(path, command, [_where], rows, batch=BATCH, **settings)
 
+
+_where: dict | None = None
 
 if __name__ == "__main__":
     main()

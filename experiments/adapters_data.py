@@ -110,14 +110,14 @@ def load_data(folder):
     }
 
 
-def encoder(folder):
+def encoder(folder, length=None):
     """MiniLM in Keras, with the words and weights of the folder."""
     from experiments import minilm_model
 
     config = json.loads((folder / "config.json").read_text())
     minilm_model.WORDS = config["vocab_size"]
     minilm_model.folder = lambda: folder
-    return minilm_model.pretrained()
+    return minilm_model.pretrained(length)
 
 
 def _fetch(name, folder):

@@ -34,7 +34,7 @@ BANKS = ("SeededUpdate 3,500", "Modulation, as IA3")
 def main():
     import torch
 
-    from experiments.adapters_methods import Bases
+    from experiments.adapters_bases import Bases
     from experiments.results_file import where
     from experiments.results_file import write
 
@@ -66,17 +66,15 @@ def main():
 
 def steps(bases, options):
     """A training step of each method, in milliseconds and bytes."""
-    import numpy as np
     import torch
 
     tokens = random_tokens(TRAINED, options)
     truth = torch.ones(TRAINED, device=options.device)
-    classifier = np.zeros(384, "float32"), np.zeros(1, "float32")
     functions = []
     for name in STEPS:
         # A model for each, as they run in turn.
         own = type(bases)(bases.folder, bases.device)
-        trainee = own.trainee(name, classifier, 1)
+        trainee = own.trainee(name, 1)
         optimizer = torch.optim.Adam(trainee.parameters, 1e-4)
 
         def step(trainee=trainee, optimizer=optimizer):
@@ -100,8 +98,8 @@ def banks(bases, options):
     import numpy as np
     import torch
 
+    from experiments.adapters_bases import bare
     from experiments.adapters_methods import OURS
-    from experiments.adapters_methods import bare
     from keras_randproj import adapters
 
     tokens = random_tokens(ROWS, options)
@@ -110,7 +108,7 @@ def banks(bases, options):
         bare(model, bases.start)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "tenant.safetensors"
-            adapters.attach(model, OURS[name](1))
+            adapters.attach(model, OURS[name].rules(1))
             rng = np.random.default_rng(1)
             for weight in model.trainable_weights:
                 weight.assign(0.01 * rng.normal(size=weight.shape))

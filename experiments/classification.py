@@ -135,7 +135,7 @@ def sweeps(x, y, results):
         keras.utils.set_random_seed(0)
         sweep = LearningRateRangeTest(steps=10 if tutorial.FAST else 200)
         model = compiled(layers, x.shape[1], keras.optimizers.Adam())
-        model.fit(x, y, BATCH_SIZE, 20, verbose=0, callbacks=[sweep])
+        model.fit(x, y, BATCH_SIZE, 20, verbose=1, callbacks=[sweep])
         results.row(
             lambda s=sweep: {"suggestion": s.suggestion()},
             dataset="mnist",
@@ -156,7 +156,7 @@ def train(data, name, seed):
     schedule = keras.optimizers.schedules.CosineDecay(RATE, steps)
     optimizer = keras.optimizers.Adam(schedule)
     model = compiled(make(seed, **arguments), x_train.shape[1], optimizer)
-    model.fit(x_train, y_train, BATCH_SIZE, epochs, verbose=0)
+    model.fit(x_train, y_train, BATCH_SIZE, epochs, verbose=1)
     _, accuracy = model.evaluate(x_test, y_test, batch_size=1000, verbose=0)
     trainable = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
     return {"trainable": trainable, "accuracy": accuracy, "epochs": epochs}
@@ -165,7 +165,6 @@ def train(data, name, seed):
 def main():
     results = tutorial.Results(
         "classification",
-        "experiments",
         batch_size=BATCH_SIZE,
         learning_rate=RATE,
     )

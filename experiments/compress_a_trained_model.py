@@ -36,7 +36,7 @@ def trained(x, y):
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss)
-    model.fit(x, y, 128, EPOCHS, verbose=0)
+    model.fit(x, y, 128, EPOCHS, verbose=1)
     return model
 
 
@@ -107,7 +107,6 @@ def bert(rule):
 def main():
     results = tutorial.Results(
         "compress_a_trained_model",
-        "experiments",
         epochs=EPOCHS,
         unlabelled=UNLABELLED,
     )

@@ -113,7 +113,7 @@ def federated(data, kind):
         for k, client in enumerate(clients):
             _assign(client, common)
             half = slice(k, None, 2)
-            client.fit(x[half], y[half], 128, 1, verbose=0)
+            client.fit(x[half], y[half], 128, 1, verbose=1)
             received.append(_values(client))
             sent += sum(value.nbytes for value in (*common, *received[-1]))
         _assign(server, [np.mean(v, 0) for v in zip(*received, strict=True)])
@@ -133,7 +133,6 @@ def _assign(net, values):
 def main():
     results = tutorial.Results(
         "seed_only_files",
-        "experiments",
         rounds=ROUNDS,
         clients=2,
     )

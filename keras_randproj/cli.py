@@ -33,7 +33,13 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (ImportError, MemoryError, RuntimeError, ValueError) as error:
+    except (
+        ImportError,
+        MemoryError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         from keras_randproj.files.printable import printable
 
         said = str(error) or type(error).__name__
@@ -59,6 +65,7 @@ def _demo(options):
 
 
 def _report(options):
+    from keras_randproj.files.apart import apart
     from keras_randproj.files.verify import groups_in
 
     _require_file(options.file)
@@ -69,7 +76,7 @@ def _report(options):
             "A report needs a `.keras` file, which holds the layers, or the "
             f"`.safetensors` file of an adapter. Received: {options.file!r}"
         )
-    groups_in(options.file)
+    apart(lambda: len(groups_in(options.file)[1]))
     _choose_backend()
     import keras
 
@@ -81,29 +88,43 @@ def _report(options):
     except Exception as error:  # Keras raises many kinds for damaged files.
         raise ValueError(f"The model cannot be loaded: {error}") from error
     print(table)
-    print(f"\n{options.file}: {Path(options.file).stat().st_size:,} bytes")
+    print(_size_of(options.file))
     return 0
 
 
 def _report_adapter(path):
     """What an adapter's file says, without Keras."""
+    from keras_randproj.files.adapter_file import MAX_READ
     from keras_randproj.files.adapter_file import AdapterFile
     from keras_randproj.files.adapter_summary import text
 
-    print(text(AdapterFile.read(path)))
-    print(f"\n{path}: {Path(path).stat().st_size:,} bytes")
+    print(text(AdapterFile.read(path, MAX_READ)))
+    print(_size_of(path))
     return 0
 
 
+def _size_of(path):
+    from keras_randproj.files.printable import printable
+
+    return f"\n{printable(path)}: {Path(path).stat().st_size:,} bytes"
+
+
 def _verify(options):
+    from keras_randproj.files.apart import apart
     from keras_randproj.files.summary import status
     from keras_randproj.files.summary import text
     from keras_randproj.files.verify import verify
 
     _require_file(options.file)
-    verdicts = verify(options.file, options.max_elements, options.max_bytes)
-    print(text(verdicts))
-    return status(verdicts)
+
+    def check():
+        bounds = options.max_elements, options.max_bytes
+        verdicts = verify(options.file, *bounds)
+        return text(verdicts), status(verdicts)
+
+    said, found = apart(check, options.max_seconds)
+    print(said)
+    return found
 
 
 def _choose_backend():
@@ -175,8 +196,13 @@ def _parser():
     verify.add_argument(
         "--max-bytes",
         type=_positive,
-        default=2**31,
-        help="of the file that is read (2**31)",
+        help="of the file that is read (2**31; 2**27 of an adapter)",
+    )
+    verify.add_argument(
+        "--max-seconds",
+        type=_positive,
+        default=8,
+        help="of processor time (8)",
     )
     verify.set_defaults(run=_verify)
     return parser

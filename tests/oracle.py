@@ -1,7 +1,7 @@
 """The matrix contract, version 1, in plain Python: slow, exact, independent.
 
-Nothing here imports the package. `tools/golden_digests.py` makes the golden
-digests with it, and tests compare entries with it.
+Nothing here imports the package. `tests/golden/write_digests.py` makes the
+golden digests with it, and tests compare entries with it.
 """
 
 import functools

@@ -151,6 +151,22 @@ def test_a_missing_file_is_said(command, tmp_path, capsys):
     assert "no such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["verify", "report"])
+@pytest.mark.parametrize("name", ["a" * 300, "b\x1b[2J"])
+def test_the_name_of_a_file_is_no_matter(command, name, tmp_path, capsys):
+    """One that is too long for the system, and one that a terminal obeys."""
+    path = tmp_path / f"{name}.keras"
+    status = 2
+    if len(name) < 200:
+        model = keras.Sequential([keras.Input((4,)), PRPDense(2)])
+        model.save(path)
+        status = 0
+    assert cli.main([command, str(path)]) == status
+    captured = capsys.readouterr()
+    for line in (captured.out + captured.err).splitlines():
+        assert line.isprintable()
+
+
 def test_demo_writes_table_plot_and_files(tmp_path, capsys):
     out = tmp_path / "demo"
     arguments = ["demo", "--epochs", "2", "--out", str(out), "--json"]

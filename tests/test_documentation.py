@@ -1,5 +1,7 @@
 """What the README and the docs show runs, and their numbers are committed."""
 
+import contextlib
+import io
 import re
 import subprocess
 import sys
@@ -21,7 +23,9 @@ MADE |= {ROOT / "docs" / "tutorials" / f"{p.stem}.md" for p in TUTORIALS}
 
 
 def blocks(page):
-    return re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    """Code of a page, and what it prints where the page shows that."""
+    shown = r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?"
+    return re.findall(shown, page.read_text(), re.S)
 
 
 @pytest.mark.parametrize(
@@ -31,9 +35,14 @@ def test_examples_run_as_printed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # Pages set it where it is not set.
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    keras.utils.clear_session()  # Names of layers count from the start.
     namespace: dict = {"__name__": "page"}
-    for block in blocks(page):
-        exec(compile(block, str(page), "exec"), namespace)
+    for block, printed in blocks(page):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(compile(block, str(page), "exec"), namespace)
+        if printed:
+            assert said.getvalue().rstrip() == printed.rstrip()
 
 
 @pytest.mark.one_backend

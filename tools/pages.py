@@ -8,8 +8,6 @@ the workflow pages.yml pushes what the site was built with.
 """
 
 import io
-import re
-import textwrap
 from pathlib import Path
 
 import address
@@ -26,16 +24,10 @@ from keras_randproj._install import PUBLISHED
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = "notebooks"
-GITHUB = "https://github.com/"
 COPIES = {
     "contract.md": ROOT / "keras_randproj/matrices/CONTRACT.md",
     "changes.md": ROOT / "CHANGELOG.md",
 }
-LONG = (
-    " A full run takes long, writes each row as soon as it has it, and goes on "
-    "where it was stopped; with `RANDPROJ_TUTORIAL_FAST=1` it takes seconds, "
-    "on a small sample. The code is folded: open what you want to read."
-)
 DESCRIPTIONS = {
     "api/index.md": "Every public class and function of keras_randproj.",
     "changes.md": "What changed for users of keras_randproj, by version.",
@@ -49,7 +41,7 @@ def tutorials():
     return {f"tutorials/{path.stem}.md": path for path in scripts}
 
 
-def page(path, repository=None):
+def page(path, repository):
     """The Markdown of a tutorial."""
     notebook = jupytext.read(path)
     title, description = _header(path)
@@ -59,33 +51,24 @@ def page(path, repository=None):
         f"# {title}",
         description,
         f"Run it yourself: `python tutorials/{path.name}`, or the "
-        f"[notebook]({path.stem}.ipynb).{'' if printed else LONG}",
+        f"[notebook]({path.stem}.ipynb).",
         *colab(path, repository),
     ]
     for cell in _cells(notebook):
         if cell.cell_type == "markdown":
             parts.append(cell.source)
         else:
-            code = f"```python\n{cell.source}\n```"
-            parts.append(code if printed else folded(code))
-            if printed.get(cell.source):
+            parts.append(f"```python\n{cell.source}\n```")
+            if printed[cell.source]:
                 parts.append(f"```text\n{printed[cell.source]}\n```")
     return "\n\n".join(parts) + "\n"
 
 
-def folded(code):
-    """Code of a long run, which a reader may open."""
-    names = re.findall(r"^(?:class|def) (\w+)", code, re.MULTILINE)
-    title = ", ".join(f"`{name}`" for name in names) or "settings"
-    return f'??? example "Code: {title}"\n' + textwrap.indent(code, "    ")
-
-
 def colab(path, repository):
     """The button that opens a tutorial, if the repository is on GitHub."""
-    name = (repository or "").removesuffix("/").removesuffix(".git")
-    if not name.startswith(GITHUB):
+    owner, _, name = (repository or "").partition(address.GITHUB)
+    if owner or not name:
         return []
-    name = name.removeprefix(GITHUB)
     link = (
         f"https://colab.research.google.com/github/{name}/blob/{NOTEBOOKS}/"
         f"{path.stem}.ipynb"
@@ -93,14 +76,14 @@ def colab(path, repository):
     return [f"[Open in Colab]({link}){{ .md-button }}"]
 
 
-def notebook(path, repository=None):
+def notebook(path, repository):
     """The notebook of a tutorial, as JSON."""
     book = jupytext.read(path)
     title, description = _header(path)
     head = [nbformat.v4.new_markdown_cell(f"# {title}\n\n{description}")]
     if PUBLISHED:
         package = "keras-randproj[tutorials]"
-    elif repository:
+    else:
         package = f"keras-randproj[tutorials] @ git+{repository}"
     if PUBLISHED or repository:
         head.append(nbformat.v4.new_code_cell(f'%pip install -q "{package}"'))

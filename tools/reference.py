@@ -2,17 +2,16 @@
 
     mkdocs build --strict && python tools/reference.py
 
-fails where a public name, one in the `__all__` of a module, has no signature
-on a page of the site, or lacks what its reader looks for: each argument, what
-is returned, an example, the source.
+fails where a public name, one in the `__all__` of a module, is not rendered on
+a page as what it is (by mkdocstrings' own inventory of the site), or lacks what
+its reader looks for: each argument, what is returned, an example.
 """
 
-import re
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import griffe
+from mkdocstrings import Inventory
 from public_names import modules
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,22 +23,17 @@ listed here is not public: it may change in any release.
 """
 
 
-def package():
-    """The package as Griffe reads it: nothing is imported."""
-    extensions = griffe.load_extensions(*EXTENSIONS)
-    return griffe.load(
+def public():
+    """Public paths by the object that they name, shortest first."""
+    package = griffe.load(  # It reads the sources: nothing is imported.
         "keras_randproj",
         search_paths=[ROOT],
-        extensions=extensions,
+        extensions=griffe.load_extensions(*EXTENSIONS),
         docstring_parser="google",
         docstring_options={"returns_named_value": False, "warnings": False},
     )
-
-
-def public():
-    """Public paths by the object that they name, shortest first."""
     found: dict = {}
-    for module in modules(package()):
+    for module in modules(package):
         for name in module.exports or ():
             member = module[name]
             if not member.is_module:
@@ -50,19 +44,19 @@ def public():
 
 def index():
     """The page that lists the public names."""
-    lines = [INTRODUCTION]
     parts: dict = {}
-    for target, paths in public().items():
-        part = paths[0].rpartition(".")[0]
-        parts.setdefault(part, []).append((paths[0], target))
-    for part, names in sorted(parts.items()):
-        lines += [f"## {part}", "", "| name | what it is |", "| --- | --- |"]
-        lines += [
-            f"| [`{path.rpartition('.')[2]}`][{path}] | {_summary(target)} |"
-            for path, target in names
-        ]
-        lines.append("")
-    return "\n".join(lines)
+    for target, (path, *_) in public().items():
+        module, _, name = path.rpartition(".")
+        text = target.docstring.value if target.docstring else ""
+        summary = " ".join(text.partition("\n\n")[0].split()).removesuffix(".")
+        line = f"| [`{name}`][{path}] | {summary} |"
+        parts.setdefault(module, []).append(line)
+    head = ["", "| name | what it is |", "| --- | --- |"]
+    tables = (
+        "\n".join([f"## {part}", *head, *lines, ""])
+        for part, lines in sorted(parts.items())
+    )
+    return "\n".join([INTRODUCTION, *tables])
 
 
 def faults(site):
@@ -71,26 +65,21 @@ def faults(site):
     Args:
         site: Folder of the site.
     """
-    entries: dict = {}
-    for page in sorted(site.rglob("*.html")):
-        reader = _Entries()
-        reader.feed(page.read_text())
-        entries |= reader.found
+    with open(site / "objects.inv", "rb") as file:
+        rendered = Inventory.parse_sphinx(file)
     for target, paths in public().items():
-        there = [path for path in paths if path in entries]
-        if not there:
-            yield f"{paths[0]} is on no page"
-        elif not target.is_attribute:
-            for fault in _missing(target, entries[there[0]]):
-                yield f"{there[0]}: {fault}"
+        # A module of the same name is no reference of a function.
+        roles = {rendered[p].role for p in paths if p in rendered}
+        if target.is_attribute and roles & {"attribute", "data"}:
+            continue
+        if target.kind.value not in roles:
+            yield f"{paths[0]}, a {target.kind.value}, has no signature"
+        for fault in _missing(target):
+            yield f"{paths[0]}: {fault}"
 
 
-def _missing(target, entry):
-    """What a reader of an entry would look for in vain."""
-    if "doc-signature" not in entry:
-        yield "no signature"
-    if "mkdocstrings-source" not in entry:
-        yield "no source"
+def _missing(target):
+    """What a reader of a docstring would look for in vain."""
     text = target.docstring.value if target.docstring else ""
     error = any("Error" in str(base) for base in getattr(target, "bases", ()))
     if ">>>" not in text and "```python" not in text and not error:
@@ -107,35 +96,8 @@ def _missing(target, entry):
         yield "nothing on what it returns"
 
 
-class _Entries(HTMLParser):
-    """Classes of what stands below each heading of the reference."""
-
-    def __init__(self):
-        super().__init__()
-        self.found: dict = {}
-        self._classes: set = set()
-
-    def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
-        classes = (values.get("class") or "").split()
-        if "doc-heading" in classes:
-            self._classes = self.found.setdefault(values["id"], set())
-        elif re.fullmatch("h[1-6]", tag):
-            self._classes = set()
-        self._classes.update(classes)
-
-
-def _summary(target):
-    text = target.docstring.value if target.docstring else ""
-    return " ".join(text.partition("\n\n")[0].split()).removesuffix(".")
-
-
-def main():
+if __name__ == "__main__":
     found = list(faults(ROOT / "site"))
     if found:
         sys.exit("\n".join(found))
     print(f"{len(public())} public names have their reference")
-
-
-if __name__ == "__main__":
-    main()

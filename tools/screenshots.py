@@ -4,25 +4,22 @@
     mkdocs build --strict
     CHROMIUM=/usr/bin/chromium python tools/screenshots.py OUT [PAGE ...]
 
-Pictures of the pages go to OUT: whole on a desktop of 1,440 pixels, a phone of
-390 and in the dark, and of the desktop also what is seen first. It
-fails where a page of the site has an error in the console or a missing image,
-or is wider than the phone; dead links fail `mkdocs build --strict`. Requests
-to other hosts do not fail: the site has none of its own, and may be looked at
-without a network.
+Pictures of the pages go to OUT: on a desktop of 1,440 pixels, a phone of 390
+and in the dark, whole and what is seen first. It fails where a page has an
+error in the console or a missing image, or is wider than the window; dead links
+fail `mkdocs build --strict`. The site is read from its folder, without a
+server, and nothing is asked of a network.
 """
 
-import functools
-import http.server
 import os
 import sys
-import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import sync_playwright
 
 SITE = Path(__file__).resolve().parent.parent / "site"
+ROOT = "http://site/"
 LOOKS = {  # Width, height, colour scheme.
     "desktop": (1440, 900, "light"),
     "phone": (390, 844, "light"),
@@ -33,73 +30,48 @@ BROKEN = "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
 TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files, and says nothing about it."""
-
-    def log_message(self, *arguments):
-        pass
-
-
-def serve():
-    """The address of the site, served from a thread."""
-    handler = functools.partial(Quiet, directory=SITE)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}/"
+def answer(route):
+    """Gives the browser a file of the site, and nothing else."""
+    address = urlsplit(route.request.url)
+    path = SITE / address.path.lstrip("/")
+    path = path / "index.html" if path.is_dir() else path
+    if address.netloc != urlsplit(ROOT).netloc:
+        route.abort()
+    elif path.is_file():
+        route.fulfill(path=path)
+    else:
+        route.fulfill(status=404)
 
 
-def pages():
-    """Addresses of the pages, below that of the site."""
-    found = sorted(SITE.rglob("index.html"))
-    return [p.relative_to(SITE).as_posix()[: -len("index.html")] for p in found]
-
-
-class Visit:
-    """One look at all pages, and what was found wrong."""
-
-    def __init__(self, context, root):
-        self.root = root
-        self.name = ""
-        self.faults = []
-        self.page = context.new_page()
-        self.page.set_default_timeout(PATIENCE)
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda e: self._fault(f"script error: {e}"))
-        self.page.on("requestfailed", lambda r: self._request(r.url, "failed"))
-        self.page.on(
-            "response",
-            lambda r: r.status >= 400 and self._request(r.url, r.status),
-        )
-
-    def open(self, name, picture):
-        """Looks at one page."""
-        self.name = name
-        self.page.goto(self.root + name, wait_until="load")
-        for image in self.page.evaluate(BROKEN):
-            self._request(image, "an image that does not show")
-        if self.page.evaluate(TOO_WIDE):
-            self._fault("wider than the window")
-        first = picture.with_stem(f"{picture.stem}-first")
-        self.page.screenshot(path=first)
-        self.page.screenshot(path=picture, full_page=True)
-
-    def _console(self, message):
-        if message.type == "error":
-            source = message.location.get("url", "")
-            self._request(source, f"console: {message.text}")
-
-    def _request(self, url, what):
-        if not urlsplit(url).netloc or url.startswith(self.root):
-            self._fault(f"{what}: {url}")
-
-    def _fault(self, text):
-        self.faults.append(f"{self.name or '/'}: {text}")
+def look_at(page, name, picture):
+    """Takes the pictures of a page; what is wrong with it, a line each."""
+    found = []
+    page.on("pageerror", lambda error: found.append(f"script error: {error}"))
+    page.on(
+        "console",
+        lambda said: (
+            said.type == "error"
+            # What is not of the site was not asked for.
+            and said.location.get("url", "").startswith(ROOT)
+            and found.append(f"console: {said.text} {said.location['url']}")
+        ),
+    )
+    page.goto(ROOT + name, wait_until="load")
+    found += [f"no image: {image}" for image in page.evaluate(BROKEN)]
+    if page.evaluate(TOO_WIDE):
+        found.append("wider than the window")
+    page.screenshot(path=picture.with_stem(f"{picture.stem}-first"))
+    page.screenshot(path=picture, full_page=True)
+    return found
 
 
 def main(out, names):
-    root = serve()
-    names = names or pages()
-    faults = []
+    there = sorted(SITE.rglob("index.html"))
+    names = names or [
+        path.parent.relative_to(SITE).as_posix().removeprefix(".") + "/"
+        for path in there
+    ]
+    faults = [] if there else [f"No pages in {SITE}: build it first."]
     with sync_playwright() as playwright:
         chromium = os.environ.get("CHROMIUM")
         browser = playwright.chromium.launch(executable_path=chromium)
@@ -108,14 +80,17 @@ def main(out, names):
             folder.mkdir(parents=True, exist_ok=True)
             window = {"width": width, "height": height}
             context = browser.new_context(viewport=window, color_scheme=scheme)
-            visit = Visit(context, root)
+            context.set_default_timeout(PATIENCE)
+            context.route("**/*", answer)
             for name in names:
+                name = name.lstrip("/")
                 slug = name.strip("/").replace("/", "-") or "home"
-                visit.open(name, folder / f"{slug}.png")
-            print(f"{look}: {len(names)} pages, {len(visit.faults)} faults")
-            faults += [f"{look}: {fault}" for fault in visit.faults]
-    if faults or not names:
-        sys.exit("\n".join(faults) or f"No pages in {SITE}: build it first.")
+                page = context.new_page()
+                found = look_at(page, name, folder / f"{slug}.png")
+                page.close()
+                faults += [f"{look}, {name or 'home'}: {f}" for f in found]
+            print(f"{look}: {len(names)} pages, {len(faults)} faults so far")
+    sys.exit("\n".join(faults) or 0)
 
 
 if __name__ == "__main__":

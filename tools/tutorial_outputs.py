@@ -36,13 +36,11 @@ def file_of(path):
 
 
 def outputs(path):
-    """What each cell printed, by its code; empty where none was kept.
+    """What each cell printed, by its code.
 
     Raises:
         ValueError: If a cell has changed since.
     """
-    if not file_of(path).exists():
-        return {}
     kept = json.loads(file_of(path).read_text())
     found = {}
     for code, entry in zip(code_cells(path), kept, strict=True):

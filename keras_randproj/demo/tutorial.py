@@ -1,4 +1,4 @@
-"""What every tutorial needs: its size, its results file, its pictures.
+"""What tutorials and experiments share: sizes, results files, pictures.
 
 With RANDPROJ_TUTORIAL_FAST=1 a tutorial runs in seconds on scikit-learn's
 digits, and writes below `build/` instead of over the committed results.
@@ -35,14 +35,12 @@ class Results:
     long run can be stopped and continued; delete the file to start over.
 
     Args:
-        name: Name of the file, without its ending.
-        place: Folder of the script, in whose folder `results` the file is.
+        name: Name of the script and of the file, without their endings.
         **settings: What holds for all rows.
     """
 
-    def __init__(self, name, place="tutorials", **settings):
-        self.place = place
-        folder = TRIAL if FAST else Path(place, "results")
+    def __init__(self, name, **settings):
+        folder = TRIAL if FAST else Path("experiments/results")
         self.path = _inside(folder, f"{name}.json")
         self.rows: list[dict] = []
         self.settings = settings
@@ -80,7 +78,7 @@ class Results:
         print("computed", json.dumps(row), flush=True)
         self.rows.append(row)
         document = {
-            "what": f"python {self.place}/{self.path.stem}.py",
+            "what": f"python experiments/{self.path.stem}.py",
             "where": self.runs,
             "settings": self.settings,
             "rows": self.rows,

@@ -17,7 +17,7 @@ def export(
     export_projection: str = "baked",
     **kwargs: Any,
 ) -> None:
-    """Writes a model for another runtime, with a stated form of P.
+    """Writes a model for another runtime, such as ONNX or LiteRT.
 
     Calls `model.export` with every projection computed in plain operations,
     whatever its `implementation`, so that the file needs no kernel of this

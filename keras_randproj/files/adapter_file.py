@@ -18,6 +18,7 @@ from keras_randproj.files.safetensors_file import SUFFIX
 from keras_randproj.files.safetensors_file import once
 from keras_randproj.files.safetensors_file import read_safetensors
 from keras_randproj.files.source import MAX_BYTES
+from keras_randproj.files.source import PIECE
 from keras_randproj.matrices import CONTRACT_VERSION
 
 FORMAT = "keras_randproj.adapter"
@@ -25,6 +26,10 @@ VERSION = "1"
 # Of the trained parameters in a file.
 DTYPES = {"float32": "F32", "bfloat16": "BF16", "int8": "I8"}
 MAX_LAYERS = 2**16
+# Of one layer.
+MAX_FORMS = 64
+# Of a file that `verify` or `report` reads into memory.
+MAX_READ = 2**27
 RECIPE_KEYS = {"contract_version", "forms", "kinds", "layers", "matrices"}
 # Bytes of what a base layer is known by.
 FINGERPRINT = 8
@@ -134,10 +139,12 @@ class AdapterFile:
 
     @classmethod
     def _from(cls, recipe, arrays):
-        layers = [
-            _place(path, index, recipe)
-            for path, index in recipe["layers"].items()
-        ]
+        kinds = [_kind(entry, recipe) for entry in recipe["kinds"]]
+        layers = []
+        for path, index in recipe["layers"].items():
+            if not _integers([index], 0, len(kinds) - 1):
+                raise _malformed("layers", {path: index})
+            layers.append(AdaptedPlace(path, *kinds[index]))
         records = [_record(entry, recipe) for entry in recipe["matrices"]]
         found = cls(
             forms=recipe["forms"],
@@ -161,7 +168,7 @@ class AdapterFile:
                     f"`{name}` in the file is malformed. Received: "
                     f"{array.dtype.name} of shape {array.shape}"
                 )
-            if not np.isfinite(array.astype("float32")).all():
+            if not _finite(array):
                 raise ValueError(f"`{name}` in the file is not finite.")
         if arrays.keys() - {"fingerprints", "canary", "vectors", "scales"}:
             raise ValueError(
@@ -205,8 +212,17 @@ def checksum(recipe, arrays):
     hasher = hashlib.blake2b(recipe.encode(), digest_size=16)
     for name, array in sorted(arrays.items()):
         hasher.update(f"\0{name} {array.dtype.name} {array.shape}\0".encode())
-        hasher.update(array.tobytes())
+        hasher.update(np.ascontiguousarray(array).view("u1").data)
     return hasher.hexdigest()
+
+
+def _finite(array):
+    """Whether all of an array is finite; piece by piece, as it may be large."""
+    flat = array.reshape(-1)
+    pieces = range(0, flat.size, PIECE)
+    return all(
+        np.isfinite(flat[k : k + PIECE].astype("float32")).all() for k in pieces
+    )
 
 
 def _parsed(text):
@@ -232,18 +248,17 @@ def _parsed(text):
     return recipe
 
 
-def _place(path, index, recipe):
-    good = _integers([index], 0, len(recipe["kinds"]) - 1)
-    entry = recipe["kinds"][index] if good else index
+def _kind(entry, recipe):
     good = isinstance(entry, list) and len(entry) == 3
     if good:
         kind, shape, forms = entry
         good = isinstance(kind, str)
         good = good and _integers(shape, 1, 2**48) and len(shape) == 2
         good = good and _integers(forms, 0, len(recipe["forms"]) - 1)
+        good = good and len(forms) <= MAX_FORMS
     if not good:
-        raise _malformed("layers", {path: entry})
-    return AdaptedPlace(path, kind, (shape[0], shape[1]), tuple(forms))
+        raise _malformed("kinds", entry)
+    return kind, (shape[0], shape[1]), tuple(forms)
 
 
 def _record(entry, recipe):

@@ -16,9 +16,10 @@ def text(file: AdapterFile) -> str:
         String of two or more lines, fit for a terminal.
     """
     lines = []
+    named = [_form(form) for form in file.forms]
     for place in file.layers:
         rows, cols = place.shape
-        forms = ", ".join(_form(file.forms[k]) for k in place.forms)
+        forms = printable(", ".join(named[k] for k in place.forms))
         lines.append(
             f"{printable(place.path)}: {printable(place.kind)} {rows} x "
             f"{cols}: {forms}"

@@ -71,6 +71,25 @@ class Group:
     arrays: dict[str, Array] = field(default_factory=dict)
 
 
+class _Room:
+    """How much the arrays of a file may declare that lie in it in chunks.
+
+    HDF5 counts the bytes of chunks by a walk through their tree, which may
+    have one branch under a thousand names, and so never end. All together
+    they are bounded by the file.
+    """
+
+    def __init__(self, size):
+        self.size = size
+        self.left = max(FLOOR_BYTES, MAX_EXPANSION * size)
+
+    def has(self, declared, stored, chunked):
+        if not chunked:
+            return declared <= max(FLOOR_BYTES, MAX_EXPANSION * stored)
+        self.left -= declared
+        return self.left >= 0
+
+
 def walk(
     files: Iterable[h5py.Group], read: Collection[str] = ()
 ) -> Iterator[Group]:
@@ -91,7 +110,8 @@ def walk(
         try:
             root = h5g.open(file.id, b"/")
             seen = {_address(h5o.get_info(root))}
-            for group, count in _visit(root, "", 0, (seen, read)):
+            room = _Room(file.id.get_filesize())
+            for group, count in _visit(root, "", 0, (seen, read, room)):
                 values = [array.value for array in group.arrays.values()]
                 links += count
                 size += sum(v.nbytes for v in values if v is not None)
@@ -111,14 +131,14 @@ def _address(info):
 def _visit(group, path, depth, state):
     """The group of an open identifier and its links; then those in it."""
     arrays, children = {}, []
-    seen, read = state
+    seen, read, room = state
     names = _names(group, path)
     for name in names:
         info = h5o.get_info(group, name)
         child = f"{path}/{_text(name)}".lstrip("/")
         if info.type == h5o.TYPE_DATASET:
             wanted = _text(name) in read
-            array = _array(h5d.open(group, name), child, wanted)
+            array = _array(h5d.open(group, name), child, wanted, room)
             arrays[_text(name)] = array
         elif info.type != h5o.TYPE_GROUP:
             raise ValueError(
@@ -161,13 +181,14 @@ def _text(name):
     return name.decode("utf-8", "backslashreplace")
 
 
-def _array(dataset, path, wanted):
+def _array(dataset, path, wanted, room):
     """Refuses what is unusual; reads what is wanted and small."""
-    space, kind = dataset.get_space(), dataset.get_type()
     properties = dataset.get_create_plist()
     layout = properties.get_layout()
+    # First, as HDF5 opens the others where it is asked for a shape.
     if properties.get_external_count() or layout == h5d.VIRTUAL:
         raise ValueError(f"The array {printable(path)!r} lies in another file.")
+    space, kind = dataset.get_space(), dataset.get_type()
     if not _fixed_size(kind) or space.get_simple_extent_type() == h5s.NULL:
         raise ValueError(
             f"The array {printable(path)!r} has a type that weights have not."
@@ -181,12 +202,13 @@ def _array(dataset, path, wanted):
     _check_attribute(dataset, path)
     shape = space.get_simple_extent_dims() or ()
     declared = math.prod(shape) * kind.get_size()
-    stored = dataset.get_storage_size()
-    if declared > max(FLOOR_BYTES, MAX_EXPANSION * stored):
+    chunked = layout == h5d.CHUNKED
+    stored = room.size if chunked else dataset.get_storage_size()
+    if not room.has(declared, stored, chunked):
         raise ValueError(
             f"The array {printable(path)!r} of the file declares {declared} "
-            f"bytes and stores {stored}. The file is damaged, or made to "
-            "exhaust memory. Load an intact copy."
+            f"bytes and stores at most {stored}. The file is damaged, or made "
+            "to exhaust memory. Load an intact copy."
         )
     plain = layout in (h5d.CONTIGUOUS, h5d.COMPACT) and not filters
     small = kind.get_class() == h5t.INTEGER and declared <= MAX_VALUE

@@ -1,10 +1,14 @@
 """The names of layers, for the places that a `.keras` file gives them."""
 
+import collections
 import re
 from typing import Any
 
-# Models inside models; more is no configuration that Keras wrote.
+from keras_randproj.files.hdf5 import MAX_PATH
+
+# Models inside models, and layers that are named: those that come first.
 MAX_DEPTH = 32
+MAX_LAYERS = 2**14
 
 
 def layer_names(config: Any) -> dict[str, str]:
@@ -28,25 +32,18 @@ def layer_names(config: Any) -> dict[str, str]:
     {'layers/prp_dense': 'encoder'}
     """
     found: dict[str, str] = {}
-    pending = [("", config, 0)]
+    pending = collections.deque([("", config, 0)])
+    count = 0
     while pending:
-        prefix, model, depth = pending.pop()
-        counts: dict[str, int] = {}
-        places = []
-        for layer in _layers(model) if depth < MAX_DEPTH else []:
-            kind = layer["class_name"]
-            count = counts[kind] = counts.get(kind, -1) + 1
-            number = f"_{count}" if count else ""
-            place = f"{prefix}layers/{_snake_case(kind)}{number}"
-            places.append((place, layer))
-            # A wrapper keeps what it wraps by the name of the argument.
-            for key, value in layer["config"].items():
-                if _is_layer(value):
-                    places.append((f"{place}/{key}", value))
-        for place, layer in places:
+        prefix, model, depth = pending.popleft()
+        for place, layer in _places(prefix, model):
+            count += 1
+            if count > MAX_LAYERS:
+                return found
             if isinstance(layer["config"].get("name"), str):
                 found[place] = layer["config"]["name"]
-            pending.append((f"{place}/", layer, depth + 1))
+            if depth < MAX_DEPTH:
+                pending.append((f"{place}/", layer, depth + 1))
     return found
 
 
@@ -64,6 +61,26 @@ def named(place: str, names: dict[str, str]) -> str:
         if name is not None:
             return "/".join([name, *parts[k:]])
     return ""
+
+
+def _places(prefix, model):
+    """The layers of a model and where their weights are, by a prefix.
+
+    A path that is longer than those of files, `files.hdf5`, is of no use.
+    """
+    counts: dict[str, int] = {}
+    for layer in _layers(model):
+        kind = layer["class_name"]
+        if len(prefix) + len(kind) > MAX_PATH:
+            continue
+        count = counts[kind] = counts.get(kind, -1) + 1
+        number = f"_{count}" if count else ""
+        place = f"{prefix}layers/{_snake_case(kind)}{number}"
+        yield place, layer
+        # A wrapper keeps what it wraps by the name of the argument.
+        for key, value in layer["config"].items():
+            if _is_layer(value) and len(place) + len(key) <= MAX_PATH:
+                yield f"{place}/{key}", value
 
 
 def _layers(model):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import struct
 from contextlib import ExitStack
 from typing import Any
@@ -14,7 +15,10 @@ from keras_randproj.files.source import DAMAGE
 from keras_randproj.files.source import MAX_BYTES
 from keras_randproj.files.source import MAX_TEXT
 from keras_randproj.files.source import open_file
+from keras_randproj.files.source import read_rest
 
+# Axes of a NumPy array: the product of many sizes would have no end.
+MAX_RANK = 64
 DTYPES: dict[str, Any] = {
     "F32": np.dtype("<f4"),
     "BF16": np.dtype(ml_dtypes.bfloat16),
@@ -46,19 +50,13 @@ def read_safetensors(
     """
     with ExitStack() as stack:
         try:
-            data = open_file(path, max_bytes, stack).read()
+            file = open_file(path, max_bytes, stack)
+            header = _header(_header_of(file))
+            buffer = memoryview(read_rest(file))
         except DAMAGE as error:
             raise ValueError(f"The file cannot be read ({error}).") from error
-    size = struct.unpack_from("<Q", data)[0] if len(data) >= 8 else len(data)
-    if size > min(len(data) - 8, MAX_TEXT):
-        raise ValueError(
-            f"The file is cut or damaged: of its {len(data)} bytes the header "
-            f"would take {size}."
-        )
-    header = _header(data[8 : 8 + size])
     metadata = header.pop("__metadata__", {})
     _check_metadata(metadata)
-    buffer = memoryview(data)[8 + size :]
     arrays, ends = {}, []
     for name, entry in header.items():
         arrays[name], span = _array(name, entry, buffer)
@@ -71,6 +69,19 @@ def read_safetensors(
     if at != len(buffer):
         raise ValueError("The file has bytes that no array takes.")
     return metadata, arrays
+
+
+def _header_of(file):
+    """The bytes of the header, read before what may be gigabytes."""
+    length = os.fstat(file.fileno()).st_size
+    start = file.read(8) or b""
+    size = struct.unpack("<Q", start)[0] if len(start) == 8 else length
+    if size > min(length - 8, MAX_TEXT):
+        raise ValueError(
+            f"The file is cut or damaged: of its {length} bytes the header "
+            f"would take {size}."
+        )
+    return file.read(size)
 
 
 def _header(data):
@@ -110,6 +121,7 @@ def _array(name, entry, buffer):
         or found.keys() != {"dtype", "shape", "data_offsets"}
         or not _are_sizes(shape)
         or not _are_sizes(span)
+        or len(shape) > MAX_RANK
         or len(span) != 2
         or not span[0] <= span[1] <= len(buffer)
         or span[1] - span[0] != math.prod(shape) * dtype.itemsize

@@ -95,7 +95,7 @@ def _source(path, max_bytes, stack):
             open_file(path, max_bytes, stack), max_bytes, stack
         )
     if path.name.endswith("weights.json"):
-        index = _json(open_file(path, MAX_TEXT, stack).read())
+        index = _json(read_rest(open_file(path, MAX_TEXT, stack)))
         shards = open_shards(path, index, max_bytes, stack)
         return Source(list(shards.values()))
     if path.name.endswith("weights.h5"):
@@ -127,6 +127,7 @@ def open_shards(
     if not isinstance(found, dict):
         raise ValueError("The index of the shards has no `weight_map`.")
     names = set()
+    folder = Path(os.path.realpath(path)).parent
     for entry in found.values():
         for name in entry if isinstance(entry, list) else [entry]:
             inside = isinstance(name, str) and Path(name).name == name
@@ -143,7 +144,13 @@ def open_shards(
         )
     shards = {}
     for name in sorted(names):
-        shards[name] = open_file(path.with_name(name), max_bytes, stack)
+        shard = path.with_name(name)
+        # Links of both are followed: a cache has its files elsewhere.
+        if Path(os.path.realpath(shard)).parent != folder:
+            raise ValueError(
+                f"The shard {name!r} leads to another folder than the index."
+            )
+        shards[name] = open_file(shard, max_bytes, stack)
         max_bytes -= _check_hdf5(shards[name])
     return shards
 
@@ -175,9 +182,24 @@ def open_file(path, max_bytes: int, stack: ExitStack) -> BinaryIO:
     return file
 
 
+def read_rest(file: BinaryIO) -> bytes:
+    """The bytes of a file from where it stands, as many as it says it has.
+
+    Some files of the system say none and have no end, or wait for more.
+
+    Raises:
+        ValueError: If there are more or fewer.
+    """
+    size = os.fstat(file.fileno()).st_size - file.tell()
+    data = file.read(size + 1)
+    if data is None or len(data) != size:
+        raise ValueError("It is no regular file, or is being written.")
+    return data
+
+
 def _check_hdf5(file):
     """The size of an HDF5 file that begins and ends where it says."""
-    head = file.read(64)
+    head = file.read(64) or b""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     if not head.startswith(HDF5):
@@ -207,6 +229,9 @@ def _from_archive(file, max_bytes, stack):
         raise ValueError(f"The archive lacks {missing}.")
     if min(member.header_offset for member in members):
         raise ValueError("The archive does not begin where the file begins.")
+    stored = sum(member.compress_size for member in members)
+    if stored > file.seek(0, os.SEEK_END):
+        raise ValueError("The archive's members are larger than the archive.")
     config = _json(_copy(archive, CONFIG, MAX_TEXT, stack).read())
     weights = _copy(archive, WEIGHTS, max_bytes, stack)
     _check_hdf5(weights)
@@ -257,6 +282,8 @@ def _copy(archive, name, max_bytes, stack):
                     f"is {bound} bytes."
                 )
             target.write(piece)
+        if size != info.file_size:
+            raise ValueError(f"The archive's {name!r} has another size.")
         target.seek(0)
         stack.push(opened.pop_all())
         return target

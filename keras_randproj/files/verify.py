@@ -7,6 +7,7 @@ from typing import Any
 
 import h5py
 
+from keras_randproj.files.adapter_file import MAX_READ
 from keras_randproj.files.adapter_file import AdapterFile
 from keras_randproj.files.budget import MAX_ELEMENTS
 from keras_randproj.files.budget import Budget
@@ -28,7 +29,7 @@ from keras_randproj.files.verdict import Verdict
 def verify(
     path: str | os.PathLike[str],
     max_elements: int = MAX_ELEMENTS,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = None,
 ) -> list[Verdict]:
     """Regenerates every matrix of a file and compares digests.
 
@@ -42,7 +43,8 @@ def verify(
         max_elements: Integer, the entries that may be made for the file, all
             its matrices together. A recipe that would exceed them is not
             checked, and its verdict says so.
-        max_bytes: Integer, of the file that may be read.
+        max_bytes: Integer, of the file that may be read; `None` for 2^31, and
+            for 2^27 of an adapter, which is read into memory.
 
     Returns:
         List of `Verdict`, one a recipe, and one for each disagreement of
@@ -62,8 +64,8 @@ def verify(
     """
     budget = Budget(max_elements)
     if str(path).endswith(SUFFIX):
-        return _verify_adapter(path, budget, max_bytes)
-    config, groups = groups_in(path, max_bytes)
+        return _verify_adapter(path, budget, max_bytes or MAX_READ)
+    config, groups = groups_in(path, max_bytes or MAX_BYTES)
     verdicts = [_check(group, budget) for group in groups]
     records = [verdict.record for verdict in verdicts if verdict.record]
     names = layer_names(config)

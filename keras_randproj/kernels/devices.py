@@ -72,3 +72,12 @@ def in_dynamo():
     import torch
 
     return torch.compiler.is_dynamo_compiling()
+
+
+def in_functorch():
+    """Whether a transform of `torch.func` is under way, or could be."""
+    import torch
+
+    # No public name says so; without this one the slower way is taken.
+    active = getattr(torch._C, "_are_functorch_transforms_active", None)
+    return active is None or active()

@@ -85,7 +85,7 @@ class ChosenTiles(Operand):
 
 @dataclass(frozen=True)
 class PackedMatrix(Operand):
-    """A matrix of signs (1 bit an entry) or ternary digits (2 bits).
+    """A matrix of signs (1 bit per entry) or ternary digits (2 bits).
 
     `words` is int32 `(ceil(rows * bits / 32), cols)`: a word holds entries of
     one column that follow each other, lowest bits first. A bit of 1 is -1; of

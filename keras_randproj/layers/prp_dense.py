@@ -63,7 +63,7 @@ class PRPDense(WholeLayer):
             then keeps. Stage k of several uses the k-th derived seed.
         storage: `"dense"` keeps P as a non-trainable weight; `"seed"` keeps
             only the seed and regenerates P in each call; `"packed"` keeps one
-            bit an entry of rademacher, two of sparse_ternary.
+            bit per entry of rademacher, two of sparse_ternary.
         lr_multiplier: Positive float. alpha and scale are stored divided by
             it, and learn as if the learning rate were multiplied: they are of
             order 1, a dense kernel's entries of order `1/sqrt(input_dim)`.

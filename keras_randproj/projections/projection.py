@@ -41,7 +41,7 @@ class Projection(WholeLayer):
             then keeps.
         storage: `"dense"` keeps P as a non-trainable weight; `"seed"` keeps
             only the seed and regenerates P, block by block, in each call;
-            `"packed"` keeps one bit an entry of rademacher, two of
+            `"packed"` keeps one bit per entry of rademacher, two of
             sparse_ternary, in an int32 weight.
         implementation: `None` for the fastest that can run, or its name.
         family: Name of a family, or a `matrices.Family`; `None` for the

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from keras_randproj import _keras
+from keras_randproj.files.printable import printable
 from keras_randproj.report.cost import multiplications
 from keras_randproj.report.sizes import count
 from keras_randproj.report.sizes import nbytes
@@ -123,8 +124,9 @@ def summary(model: keras.layers.Layer) -> Summary:
 
 def _cells(row):
     return [
-        row.layer,
-        row.type,
+        # Names come from files.
+        printable(row.layer),
+        printable(row.type),
         f"{row.trainable:,}",
         f"{row.dense:,}",
         f"{row.reduction:.1f}x",

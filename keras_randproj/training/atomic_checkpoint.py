@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 PARTIAL = ".partial-"
+MAX_END = 64
 
 
 class AtomicCheckpoint(keras.callbacks.ModelCheckpoint):
@@ -79,8 +80,9 @@ def _replace(filepath, write):
     path = Path(os.path.realpath(filepath))
     mode = _mode(path)
     # A new file of an unpredictable name, that no link was planted at. Keras
-    # tells formats by the name's end.
-    descriptor, name = tempfile.mkstemp(path.name, PARTIAL, path.parent)
+    # tells formats by the name's end; the whole name could be too long.
+    end = path.name[-MAX_END:]
+    descriptor, name = tempfile.mkstemp(end, PARTIAL, path.parent)
     partial = Path(name)
     try:
         write(partial)
@@ -101,7 +103,11 @@ def _replace(filepath, write):
 def _mode(path):
     """The permissions of the old file; without one, what Keras would give."""
     try:
-        return stat.S_IMODE(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            # Renaming would put a file in the place of a device, or a pipe.
+            raise OSError(f"It is no regular file. Received: {path}")
+        return stat.S_IMODE(mode)
     except FileNotFoundError:
         mask = os.umask(0o077)  # It can only be read by setting it.
         os.umask(mask)

@@ -13,7 +13,7 @@ from keras_randproj.transfer.attention import prp_attention
 
 
 def to_prp(**options: Any) -> Callable[[Any], Any]:
-    """A rule's right side: dense layers and attention become PRP layers.
+    """For rules: dense layers and attention become PRP layers.
 
     A `Dense` or `EinsumDense` becomes a `PRPDense`, a
     `keras.layers.MultiHeadAttention` or `GroupQueryAttention` a
@@ -56,7 +56,7 @@ def to_prp(**options: Any) -> Callable[[Any], Any]:
 def to_eugen(
     num_features: int, order: int = 2, unbiased: bool = False, **options: Any
 ) -> Callable[[Any], Any]:
-    """A rule's right side: a dense layer and its activation become a EUGen.
+    """For rules: a dense layer and its activation become a EUGen.
 
     Args:
         num_features: Positive integer, features of one block.
@@ -93,7 +93,7 @@ def to_eugen(
 def feed_forwards(
     num_features: int, order: int = 1, shift: float = 1.0, **options: Any
 ) -> Callable[[Any], Any]:
-    """A rule's right side: feed-forward blocks become one EUGen each.
+    """For rules: feed-forward blocks become one EUGen each.
 
     A block is `Dense -> activation -> (Dropout) -> Dense` with nothing else
     between, in a model of any kind; the rule's left side selects the first

@@ -19,7 +19,9 @@ def test_rows_are_written_and_not_made_twice(tmp_path, monkeypatch):
         assert results.row(lambda: make(1), model="a", seed=0)["value"] == 1
         results.row(lambda: make(2), model="a", seed=1)
     assert made == [1, 2]
-    written = json.loads((tmp_path / "tutorials/results/name.json").read_text())
+    written = json.loads(
+        (tmp_path / "experiments/results/name.json").read_text()
+    )
     assert written["settings"]["epochs"] == 3
     assert "keras" in written["where"][0]["versions"]
     assert [row["seed"] for row in written["rows"]] == [0, 1]
@@ -46,7 +48,7 @@ def test_a_script_says_what_it_found_and_what_it_does(
 
     again = tutorial.Results("name")
     first, second = capsys.readouterr().out.splitlines()
-    path = "tutorials/results/name.json"
+    path = "experiments/results/name.json"
     assert first.startswith(f"{path} holds 1 rows")
     assert "Delete the file to start over" in first
     assert second == 'found {"model": "a", "value": 1.5}'
@@ -62,7 +64,7 @@ def test_fast_runs_leave_the_committed_results_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(tutorial, "FAST", True)
     tutorial.Results("name").row(lambda: {"value": 1}, model="a")
     assert tutorial.Results("name").rows == []
-    assert not (tmp_path / "tutorials").exists()
+    assert not (tmp_path / "experiments").exists()
     assert tutorial.picture("a.png").parts[0] == "build"
 
 

@@ -56,10 +56,20 @@ def outside(path, name="alpha"):
         kind = h5py.vlen_dtype(np.dtype("f4"))
         group.create_dataset(name, (6,), kind)
 
-    return external, virtual, link, soft, variable
+    def unlimited(group):
+        """As long as its source, where HDF5 looks when asked for a shape."""
+        space = h5py.h5s.create_simple((1,), (h5py.h5s.UNLIMITED,))
+        space.select_hyperslab((0,), (h5py.h5s.UNLIMITED,), (1,), (1,))
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_virtual(space, str(path).encode(), b"alpha", space)
+        del group[name]
+        kind = h5py.h5t.IEEE_F32LE
+        h5py.h5d.create(group.id, name.encode(), kind, space, properties)
+
+    return external, virtual, link, soft, variable, unlimited
 
 
-@pytest.mark.parametrize("which", range(5))
+@pytest.mark.parametrize("which", range(6))
 def test_other_files_are_not_read_and_nothing_is_assigned(which, tmp_path):
     """Keras's own layers refuse them too: see the next test."""
     path = tmp_path / "m.weights.h5"

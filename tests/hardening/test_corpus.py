@@ -1,5 +1,6 @@
 """`verify` on hostile files: what it says, takes and leaves alone."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +11,10 @@ import pytest
 from . import hostile
 from .hostile import CORPUS
 from .hostile import STATUS
+from .hostile import adapters
 from .watch import Watch
 
-BYTES = 300_000
+BYTES = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,83 @@ def test_a_pipe_in_place_of_a_file(watch, tmp_path):
     path.write_text('{"weight_map": {"/vars": "b_00000.weights.h5"}}')
     seen = watch.verify(path)
     assert (seen.status, seen.problems()) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "suffix", ["keras", "weights.h5", "weights.json", "safetensors"]
+)
+def test_what_is_no_regular_file(suffix, watch, tmp_path):
+    """Devices, folders, endless files of the system, and gigabytes of zeros.
+
+    Links lead to the first: the name is one of a model.
+    """
+    path = tmp_path / f"a.{suffix}"
+    for target in ("/dev/zero", "/proc/self/mem", "/proc/self/pagemap", "."):
+        path.symlink_to(target)
+        seen = watch.verify(path)
+        # The target itself, which the link names.
+        assert (seen.status, seen.problems()) == (2, []), target
+        path.unlink()
+    for size in (2**27, 2**31 - 1, 2**40):
+        with open(path, "wb") as file:
+            file.truncate(size)
+        seen = watch.verify(path)
+        assert (seen.status, seen.problems()) == (2, []), size
+    path.unlink()
+    path.symlink_to(path)
+    for name in (
+        path,
+        tmp_path / f"{'a' * 300}.{suffix}",
+        tmp_path / "no" / "",
+    ):
+        seen = watch.verify(name)
+        assert (seen.status, seen.problems()) == (2, [])
+
+
+def test_shards_lie_where_the_index_lies(watch, tmp_path):
+    """Also where links lead to both, as in the caches of downloads."""
+    there, cache = tmp_path / "there", tmp_path / "cache"
+    for folder in (there, cache):
+        folder.mkdir()
+    names = ("shards.weights.json", "intact.weights.h5", "second.weights.h5")
+    for name in names:
+        there.joinpath(name).write_bytes((CORPUS / name).read_bytes())
+        (cache / name).symlink_to(there / name)
+    assert watch.verify(there / names[0]).status == 0
+    assert watch.verify(cache / names[0]).status == 0
+    (there / names[2]).rename(tmp_path / names[2])
+    (there / names[2]).symlink_to(tmp_path / names[2])
+    seen = watch.verify(there / names[0])
+    assert (seen.status, seen.problems()) == (2, [])
+    assert "another folder" in seen.printed
+
+
+def test_headers_of_adapters_take_linear_time(watch, tmp_path):
+    """A product of a million sizes, and thousands of forms of each layer."""
+    path = tmp_path / "a.safetensors"
+
+    def sizes(header):
+        header["vectors"]["shape"] = [2**62] * 300_000
+
+    layers = dict.fromkeys(map(str, range(8000)), 0)
+    kinds = [["Dense", [12, 5], [0] * 8000]]
+    text = json.dumps(adapters.recipe(layers=layers, kinds=kinds))
+    for data in (
+        adapters.file(change=sizes),
+        adapters.file(text, adapters.arrays(8000)),
+    ):
+        path.write_bytes(data)
+        seen = watch.verify(path)
+        assert (seen.status, seen.problems()) == (2, [])
+    # One that is right, and as large as may be read without leave.
+    count = 2**25 - 1000
+    path.write_bytes(adapters.file(held=adapters.arrays(vectors=count)))
+    seen = watch.verify(path)
+    assert (seen.status, seen.problems()) == (0, [])
+    path.write_bytes(adapters.file(held=adapters.arrays(vectors=count + 1000)))
+    seen = watch.verify(path)
+    assert (seen.status, seen.problems()) == (2, [])
+    assert watch.verify(path, "--max-bytes", str(2**28)).status == 0
 
 
 def test_many_objects_take_linear_time(watch, tmp_path):

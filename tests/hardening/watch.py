@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 # Where hostile files and mutants lead to.
 SECRETS = ("secret", "secret.weights.h5")
 SECONDS, MEGABYTES = 10, 300
+# Seconds by the clock, in which so many of processor time are had anywhere.
+PATIENCE = 120
 # Of one printed line: a name, a path and a family, each of 200 at most, and a
 # problem.
 LONGEST = 1200
@@ -36,7 +37,7 @@ class Seen:
     Args:
         status: Exit status; negative for a signal.
         printed: Standard output and standard error.
-        seconds: Wall clock.
+        seconds: Of processor time.
         megabytes: Above the start of the process.
         opened: Files that were opened, without the file itself.
         imported: Which of Keras and the frameworks were imported.
@@ -81,7 +82,7 @@ class Watch:
 
     def verify(self, path, *options):
         """What `keras-randproj verify` does with a file, a `Seen`."""
-        request = json.dumps([str(Path(path).resolve()), *options])
+        request = json.dumps([os.path.abspath(path), *options])
         self._process.stdin.write(request + "\n")
         self._process.stdin.flush()
         return Seen(**json.loads(self._process.stdout.readline()))
@@ -105,7 +106,6 @@ def _serve():
 
 
 def _forked(cli, arguments):
-    start = time.perf_counter()
     read, write = os.pipe()
     child = os.fork()
     if not child:
@@ -116,8 +116,8 @@ def _forked(cli, arguments):
             os._exit(0)
     os.close(write)
     text = b""
-    # Twice the bound: a busy machine is no hang.
-    while select.select([read], [], [], 2 * SECONDS)[0]:
+    # A busy machine is no hang.
+    while select.select([read], [], [], PATIENCE)[0]:
         piece = os.read(read, 2**16)
         text += piece
         if not piece:
@@ -125,8 +125,9 @@ def _forked(cli, arguments):
     else:
         os.kill(child, signal.SIGKILL)
     os.close(read)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    seconds = round(time.perf_counter() - start, 2)
+    _, code, used = os.wait4(child, 0)
+    status = os.waitstatus_to_exitcode(code)
+    seconds = round(used.ru_utime + used.ru_stime, 2)
     if text:
         return {**json.loads(text), "seconds": seconds}
     return {
@@ -138,6 +139,8 @@ def _forked(cli, arguments):
 
 
 def _run(cli, arguments):
+    from keras_randproj.files import apart as guard
+
     own = arguments[0]
     beside = os.path.dirname(own) if own.endswith(".json") else own
     # Modules that are imported late, and private temporary files.
@@ -149,8 +152,27 @@ def _run(cli, arguments):
         if event == "open" and not str(args[0]).startswith(fine):
             opened.append(str(args[0]))
 
-    before = _peak()
+    before = most = _peak()
     sys.addaudithook(hear)
+
+    def apart(function, seconds=guard.SECONDS, fork=guard.apart):
+        """As the command does it, and what its fork opened and took."""
+        nonlocal most
+        value, error, names, peak = fork(lambda: observed(function), seconds)
+        opened[:] = names
+        most = max(most, peak)
+        if error is not None:
+            raise ValueError(error)
+        return value
+
+    def observed(function):
+        try:
+            value, error = function(), None
+        except guard.ERRORS as raised:
+            value, error = None, str(raised)
+        return value, error, opened, _peak()
+
+    guard.apart = apart
     with (
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
@@ -163,7 +185,7 @@ def _run(cli, arguments):
     return {
         "status": status,
         "printed": printed.getvalue()[:50_000],
-        "megabytes": (_peak() - before) // 1024,
+        "megabytes": (max(most, _peak()) - before) // 1024,
         "opened": [name for name in opened if not name.isdigit()],
         "imported": [
             name

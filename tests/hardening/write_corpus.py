@@ -1,4 +1,6 @@
-"""Writes the files of `corpus/`.
+"""Writes the files of `corpus/` that are not there.
+
+HDF5 files hold the time: to write one again, delete it.
 
 python -m tests.hardening.write_corpus
 """
@@ -10,7 +12,9 @@ from .hostile import WRITERS
 def main():
     CORPUS.mkdir(exist_ok=True)
     for name, write in WRITERS:
-        CORPUS.joinpath(name).write_bytes(write())
+        path = CORPUS / name
+        if not path.exists():
+            path.write_bytes(write())
 
 
 if __name__ == "__main__":

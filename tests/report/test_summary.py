@@ -63,6 +63,16 @@ def test_text_has_a_line_for_each_row():
     assert lines[-1].startswith("total")
 
 
+def test_names_of_layers_are_printed_on_one_line():
+    """They come from files, and may hold what a terminal obeys."""
+    name = "a\x1b[2J\r\nok: b\u202e"
+    layer = keras.layers.Dense(2, name=name)
+    printed = str(summary(keras.Sequential([keras.Input((4,)), layer])))
+    assert all(line.isprintable() for line in printed.splitlines())
+    assert len(printed.splitlines()) == 5
+    assert r"a\x1b[2J\r\nok: b\u202e " in printed
+
+
 def test_rows_become_dicts():
     row = summary(model())[0].as_dict()
     assert row["reduction"] == row["dense"] / row["trainable"]

@@ -154,6 +154,26 @@ def test_a_link_at_the_path_is_written_through(exists, tmp_path):
     assert [path.name for path in target.parent.iterdir()] == ["m.keras"]
 
 
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    """A pipe, and what a link leads to: it might be a device."""
+    path, link = tmp_path / "p.keras", tmp_path / "l.keras"
+    os.mkfifo(path)
+    link.symlink_to(path)
+    for each in (path, link):
+        with pytest.raises(OSError, match="no regular file"):
+            checkpoint(each)
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    found = sorted(each.name for each in tmp_path.iterdir())
+    assert found == ["l.keras", "p.keras"]
+
+
+def test_a_long_name_is_written(tmp_path):
+    """As long as the system allows, as Keras writes it."""
+    path = tmp_path / f"{'n' * 249}.keras"
+    checkpoint(path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
 def test_the_order_of_write_flush_and_rename(tmp_path, monkeypatch):
     """And what is flushed: the file with all its bytes, then the folder."""
     path, found = tmp_path / "m.keras", []

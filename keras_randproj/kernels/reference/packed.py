@@ -1,4 +1,4 @@
-"""Products with a matrix of one or two bits an entry, unpacked in blocks."""
+"""Products with a matrix of one or two bits per entry, unpacked in blocks."""
 
 from keras import ops
 

@@ -39,7 +39,13 @@ def modulate(operands, x, alphas, scale, bias):
 
 
 def _tensors(*vectors):
-    return [None if v is None else ops.convert_to_tensor(v) for v in vectors]
+    """Variables as the dtype policy gives them; tensors as they are."""
+    return [
+        v
+        if v is None or isinstance(v, torch.Tensor)
+        else ops.convert_to_tensor(v)
+        for v in vectors
+    ]
 
 
 def _hadamard(operands, x, alphas, scale, bias, gain):

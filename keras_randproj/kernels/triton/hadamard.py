@@ -1,7 +1,6 @@
-"""Launches of the Hadamard kernels, and the gradients that they give."""
+"""Launches of the Hadamard kernels."""
 
 import math
-from typing import Any
 
 import torch
 import triton
@@ -75,12 +74,12 @@ def launch(
         x,
         tuple(alphas) or (x,),
         tuple(signs),
-        _or(slots, x),
-        _or(scale, x),
-        _or(bias, x),
-        _or(probe, x),
-        _or(y, x),
-        _or(sums, x),
+        or_any(slots, x),
+        or_any(scale, x),
+        or_any(bias, x),
+        or_any(probe, x),
+        or_any(y, x),
+        or_any(sums, x),
         batch,
         rows,
         cols,
@@ -104,7 +103,7 @@ def launch(
     return y, sums if sums is None else sums.sum(0)
 
 
-def _or(tensor, stand_in):
+def or_any(tensor, stand_in):
     """A kernel takes a pointer also where it reads nothing."""
     return stand_in if tensor is None else tensor
 
@@ -114,120 +113,3 @@ def forward(x, alphas, signs, slots, scale, bias, gain, rows, cols, transposed):
     x = x.contiguous()
     sizes = gain, rows, cols, transposed
     return launch(x, alphas, signs, slots, scale, bias, *sizes)[0]
-
-
-def stage_gradients(
-    upstream,
-    x,
-    alpha,
-    signs,
-    slots,
-    scale,
-    gain,
-    rows,
-    cols,
-    transposed,
-    inward,
-    outward,
-):
-    """Of a stage: gradients of x, of alpha, and of scale and bias.
-
-    The transposed transform of the upstream gradient gives the first two in
-    one pass, alpha's if `inward`; `outward` asks for the last, `(2, outputs)`,
-    which take a transform of x. What is not asked for is `None`.
-    """
-    x, upstream = x.contiguous(), upstream.contiguous()
-    dx, inner = launch(
-        upstream,
-        [] if scale is None else [scale],
-        [signs],
-        slots,
-        alpha,
-        None,
-        gain,
-        rows,
-        cols,
-        not transposed,
-        probe=x if inward else None,
-    )
-    outer = None
-    if outward:
-        _, outer = launch(
-            x,
-            [] if alpha is None else [alpha],
-            [signs],
-            slots,
-            None,
-            None,
-            gain,
-            rows,
-            cols,
-            transposed,
-            probe=upstream,
-            store=False,
-        )
-    return dx, inner, outer
-
-
-def gradients(
-    upstream, x, alphas, signs, slots, scale, sizes, wanted, ahead, back
-):
-    """Gradients of x, of each alpha, and of scale and bias, `(2, outputs)`.
-
-    Only the input was kept: inner activations are regenerated.
-
-    Args:
-        upstream: The gradient of the outputs.
-        x: As in `launch`, like what follows.
-        alphas: A list.
-        signs: A list.
-        slots: A tensor or `None`.
-        scale: A tensor or `None`.
-        sizes: Gain, rows, columns and whether P^T is meant.
-        wanted: Whether alphas' gradients are, and whether scale's or bias's.
-        ahead: `forward`, or the operator that calls it.
-        back: `stage_gradients`, or the operator that calls it.
-    """
-    depth = len(signs)
-    inward, outward = wanted
-    stages = [_stage(k, alphas, signs, slots, *sizes) for k in range(depth)]
-    entered = [x]
-    for alpha, sign, slot, *rest in stages[:-1]:
-        entered.append(
-            ahead(entered[-1], [alpha], [sign], slot, None, None, *rest)
-        )
-    found: list = []
-    outer: Any = None
-    for k in reversed(range(depth)):
-        last = k == depth - 1
-        alpha, sign, slot, *rest = stages[k]
-        upstream, inner, sums = back(
-            upstream,
-            entered[k],
-            alpha,
-            sign,
-            slot,
-            scale if last else None,
-            *rest,
-            inward,
-            last and outward,
-        )
-        outer = sums if last else outer
-        found.append(inner[0].to(alpha.dtype) if inward else None)
-    return upstream, found[::-1][: len(alphas)], outer
-
-
-def _stage(k, alphas, signs, slots, gain, rows, cols, transposed):
-    """What a stage alone takes, without scale and bias."""
-    depth, order = len(signs), signs[0].shape[1]
-    # Rows of P face the layer's input, its columns the output.
-    top, end = (depth - 1, 0) if transposed else (0, depth - 1)
-    return (
-        alphas[k] if alphas else None,
-        signs[k],
-        slots if k == end else None,
-        order**-0.5 if k else gain,
-        rows if k == top else order,
-        cols if k == end else order,
-        transposed,
-    )

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from keras_randproj.kernels.devices import in_dynamo
+from keras_randproj.kernels.devices import in_functorch
 from keras_randproj.kernels.triton.hadamard import forward
-from keras_randproj.kernels.triton.hadamard import gradients
-from keras_randproj.kernels.triton.hadamard import stage_gradients
+from keras_randproj.kernels.triton.hadamard_gradients import gradients
+from keras_randproj.kernels.triton.hadamard_gradients import stage_gradients
 
 NAMESPACE = "keras_randproj"
 
@@ -25,21 +26,19 @@ def multiply(x, alphas, signs, slots, scale, bias, *sizes):
     if in_dynamo():
         return hadamard(x, alphas, signs, slots, scale, bias, *sizes)
     vectors = *alphas, *signs
-    return Transform.apply(sizes, len(signs), slots, x, scale, bias, *vectors)
+    function = Transformable if in_functorch() else Transform
+    return function.apply(sizes, len(signs), slots, x, scale, bias, *vectors)
 
 
 class Transform(torch.autograd.Function):
     """The kernels, differentiable backward and once."""
 
     @staticmethod
-    def forward(sizes, depth, slots, x, scale, bias, *vectors):
+    def forward(ctx, *inputs):
+        sizes, depth, slots, x, scale, bias, *vectors = inputs
+        _keep(ctx, inputs, None)
         alphas, signs = vectors[:-depth], vectors[-depth:]
         return forward(x, alphas, signs, slots, scale, bias, *sizes)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.sizes, ctx.depth, slots, x, scale, bias, *vectors = inputs
-        ctx.save_for_backward(slots, x, scale, bias, *vectors)
 
     @staticmethod
     @once_differentiable
@@ -64,6 +63,22 @@ class Transform(torch.autograd.Function):
         rest = [None] * ctx.depth
         return None, None, None, dx, dscale, dbias, *inner, *rest
 
+
+def _keep(ctx, inputs, output):
+    ctx.sizes, ctx.depth, slots, x, scale, bias, *vectors = inputs
+    ctx.save_for_backward(slots, x, scale, bias, *vectors)
+
+
+class Transformable(Transform):
+    """The same for `torch.func`, at a cost to the host in each call."""
+
+    @staticmethod
+    def forward(sizes, depth, slots, x, scale, bias, *vectors):
+        alphas, signs = vectors[:-depth], vectors[-depth:]
+        return forward(x, alphas, signs, slots, scale, bias, *sizes)
+
+    setup_context = staticmethod(_keep)
+
     @staticmethod
     def vmap(info, in_dims, sizes, depth, slots, x, *vectors):
         """Rows of all batches go together where x alone is mapped."""
@@ -71,11 +86,11 @@ class Transform(torch.autograd.Function):
         if axis is not None and all(each is None for each in axes):
             x = x.movedim(axis, 0)
             rows = x.reshape(-1, x.shape[-1])
-            y = Transform.apply(sizes, depth, slots, rows, *vectors)
+            y = Transformable.apply(sizes, depth, slots, rows, *vectors)
             return y.reshape(*x.shape[:-1], y.shape[-1]), 0
         mapped = list(zip((x, *vectors), (axis, *axes), strict=True))
         parts = [
-            Transform.apply(
+            Transformable.apply(
                 sizes,
                 depth,
                 slots,
@@ -122,29 +137,19 @@ def hadamard_gradients(
     transposed: bool,
     inward: bool,
     outward: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor]:
     """`stage_gradients`; what is not asked for is empty."""
     sizes = gain, rows, cols, transposed
-    dx, *sums = stage_gradients(
+    return stage_gradients(
         upstream, x, alpha, signs, slots, scale, *sizes, inward, outward
     )
-    inner, outer = (
-        x.new_empty((0, 0), dtype=torch.float32) if found is None else found
-        for found in sums
-    )
-    return dx, inner, outer
 
 
 @hadamard_gradients.register_fake
 def _(upstream, x, *rest):
     *_, inward, outward = rest
-    sums = [
-        x.new_empty(
-            (2, tensor.shape[1]) if asked else (0, 0), dtype=torch.float32
-        )
-        for tensor, asked in ((x, inward), (upstream, outward))
-    ]
-    return x.new_empty(x.shape), *sums
+    size = x.shape[1] * inward + 2 * upstream.shape[1] * outward
+    return x.new_empty(x.shape), x.new_empty((size,), dtype=torch.float32)
 
 
 def _save(ctx, inputs, output):

@@ -4,24 +4,21 @@ A block of P is made for up to `MOST_TOGETHER` rows of the batch. Signs, of
 which a generator's call makes 128, are packed once for all of them.
 """
 
-import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from dataclasses import replace
-from typing import Any
 
 import torch
 import triton
 from torch import Tensor
 
-from keras_randproj.kernels.levels import TABLES
 from keras_randproj.kernels.triton import few_rows
 from keras_randproj.kernels.triton import product_kernels
 from keras_randproj.kernels.triton import sign_words
 from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.hadamard_operator import NAMESPACE
+from keras_randproj.kernels.triton.matrix import Matrix
 
 # Above it P is written chunk by chunk and the library multiplies: of packed
 # words, and of a seed from which a program makes its block.
@@ -37,67 +34,16 @@ CHUNK_BYTES = 16 * 2**20
 # 128 threads have to hold, and a smaller block would have them make it twice.
 BLOCK = 64
 BLOCK_OF_SIGNS = 128
-# Programs for each processor.
-WAVES = 4
-# The fewest rows with which tensor cores read P from shared memory.
-LEAST_ROWS = 64
+# Programs that a processor has room for: where P stands on the right of a
+# product, and on the left.
+WAVES, WARPS, STAGES = 2, 8, 2
+WAVES_LEFT, WARPS_LEFT, STAGES_LEFT = 2, 4, 3
+# The fewest rows of the batch that tensor cores multiply.
+LEAST_ROWS = 16
 # bfloat16 parts of a float32.
 PARTS = 3
 # Blocks of inputs that a split adds up at least.
 SPLIT_BLOCKS = 2
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """P as the kernels take it.
-
-    Args:
-        source: int32 key `(4,)`, or packed words.
-        rows: Rows of P.
-        cols: Columns of P.
-        packed: 1 where `source` holds words, else 0.
-        code: The family's word of the counter.
-        bits: Bits an entry.
-        tile_rows: Rows of a tile, or entries of a word.
-        tile_cols: Columns of a tile; 1 where it is packed.
-        levels: How codes become entries, see `kernels.levels`.
-        tile_row: Tile row where the matrix begins.
-        tile_col: Tile column where it begins.
-    """
-
-    source: Any
-    rows: int
-    cols: int
-    packed: int
-    code: int
-    bits: int
-    tile_rows: int
-    tile_cols: int
-    levels: int
-    tile_row: int = 0
-    tile_col: int = 0
-
-    def constants(self):
-        return {
-            "PACKED": bool(self.packed),
-            "CODE": self.code,
-            "BITS": self.bits,
-            "TILE_ROWS": self.tile_rows,
-            "TILE_COLS": self.tile_cols,
-            "LEVELS": max(self.levels, -1),
-        }
-
-    def values(self):
-        """The table of all codes; any pointer where there is none."""
-        if self.levels >= 0:
-            return self.source
-        return _table(-1 - self.levels, self.source.device)
-
-
-@functools.cache
-def _table(number, device):
-    """A table on the device, copied once."""
-    return torch.from_numpy(TABLES[number]).to(device)
 
 
 def multiply(matrix, x, alpha, scale, bias, gain, transposed):
@@ -144,21 +90,24 @@ def _packed(matrix, x):
 
 
 def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
-    if alpha is not None:
-        # Once, and not in every program that needs these inputs.
-        x = (x * alpha).to(x.dtype)
     batch, inputs = x.shape
     outputs = y.shape[1]
+    paired = matrix.packed == matrix.bits == 1
+    paired = paired and (transposed or inputs % sign_words.WORD_ROWS == 0)
+    x = _prepared(x, alpha, paired and not transposed)
     together = triton.next_power_of_2(batch)
     together = min(max(LEAST_ROWS, together), MOST_TOGETHER)
     parted = x.dtype == torch.float32 and matrix.levels >= 0
+    exact = x.dtype == torch.float32 and not parted
     side = BLOCK if matrix.bits > 1 or parted else BLOCK_OF_SIGNS
-    if x.dtype == torch.float32 and not parted:
+    if exact:
         side = BLOCK // 2  # No tensor cores: registers hold the operands.
+    left = together < side and not exact
     blocks, steps = triton.cdiv(outputs, side), triton.cdiv(inputs, side)
     groups = triton.cdiv(batch, together)
-    wanted = triton.cdiv(WAVES * processors(x.device), blocks * groups)
-    splits = max(1, min(wanted, steps // SPLIT_BLOCKS))
+    waves = WAVES_LEFT if left else WAVES
+    splits = waves * processors(x.device) // (blocks * groups)
+    splits = max(1, min(splits, steps // SPLIT_BLOCKS))
     span = triton.cdiv(steps, splits) * side
     splits = triton.cdiv(inputs, span)
     target = y
@@ -181,6 +130,8 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         gain,
         span,
         TRANSPOSED=transposed,
+        PAIRED=paired,
+        LEFT=left,
         BLOCK_B=together,
         BLOCK_R=side,
         BLOCK_C=side,
@@ -189,11 +140,29 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         **matrix.constants(),
         PARTS=PARTS if parted else 1,
         WIDE=INTERPRETED,
-        num_warps=8 if together > 32 else 4,
-        num_stages=2 if together > 32 else 3,
+        num_warps=WARPS_LEFT if left else WARPS,
+        num_stages=STAGES_LEFT if left else STAGES,
     )
     if splits > 1:
         finish(target, scale, bias, y, gain, splits, given)
+
+
+def _prepared(x, alpha, paired):
+    """`x * alpha`, once and not in every program that needs these inputs.
+
+    Paired inputs take turns: of each 32 the first half and the second.
+    """
+    if not paired:
+        return x if alpha is None else (x * alpha).to(x.dtype)
+    half = sign_words.WORD_ROWS // 2
+    out = torch.empty_like(x)
+    target = out.view(len(x), -1, half, 2)
+    x = x.view(len(x), -1, 2, half).transpose(2, 3)
+    if alpha is None:
+        target.copy_(x)
+    else:
+        torch.mul(x, alpha.view(-1, 2, half).transpose(1, 2), out=target)
+    return out
 
 
 def finish(parts, scale, bias, y, gain, splits, given):

@@ -4,6 +4,7 @@ import triton
 import triton.language as tl
 
 from keras_randproj.kernels.triton.entries import block_of
+from keras_randproj.kernels.triton.entries import rows_of
 from keras_randproj.kernels.triton.transform import parts
 
 
@@ -39,6 +40,8 @@ def product_kernel(
     TILE_ROWS: tl.constexpr,
     TILE_COLS: tl.constexpr,
     LEVELS: tl.constexpr,
+    PAIRED: tl.constexpr,
+    LEFT: tl.constexpr,
     BLOCK_B: tl.constexpr,
     BLOCK_R: tl.constexpr,
     BLOCK_C: tl.constexpr,
@@ -47,6 +50,10 @@ def product_kernel(
     WIDE: tl.constexpr,
 ):
     """`x P` or `x P^T`, a block of outputs a program.
+
+    Tensor cores want 64 rows on the left: with `LEFT` those are outputs, and
+    the rows of a small batch stand on the right. With `PAIRED`, inputs that
+    are rows of P are in `rows_of`'s order.
 
     With several splits each adds up `span` inputs into an array of its own,
     `(SPLITS, batch, outputs)`, that `finish_kernel` adds in order.
@@ -57,15 +64,21 @@ def product_kernel(
         inputs, outputs = rows, cols
     IN: tl.constexpr = BLOCK_C if TRANSPOSED else BLOCK_R
     OUT: tl.constexpr = BLOCK_R if TRANSPOSED else BLOCK_C
-    out = tl.program_id(0) * OUT + tl.arange(0, OUT)
+    out = tl.program_id(0) * OUT + rows_of(OUT, PAIRED and TRANSPOSED)
     line = tl.program_id(1).to(tl.int64) * BLOCK_B + tl.arange(0, BLOCK_B)
+    inner = tl.arange(0, IN)
+    # Axes of a product: the batch goes down, or across.
+    if LEFT:
+        out, line, inner = out[:, None], line[None, :], inner[:, None]
+        total = tl.zeros((OUT, BLOCK_B), tl.float32)
+    else:
+        out, line, inner = out[None, :], line[:, None], inner[None, :]
+        total = tl.zeros((BLOCK_B, OUT), tl.float32)
     first = tl.program_id(2) * span
-    total = tl.zeros((BLOCK_B, OUT), tl.float32)
     for start in tl.range(first, tl.minimum(first + span, inputs), IN):
-        inner = start + tl.arange(0, IN)
         part = tl.load(
-            x + line[:, None] * inputs + inner[None, :],
-            mask=(line < batch)[:, None] & (inner < inputs)[None, :],
+            x + line * inputs + start + inner,
+            mask=(line < batch) & (start + inner < inputs),
             other=0,
         )
         if TRANSPOSED:
@@ -89,26 +102,28 @@ def product_kernel(
             LEVELS,
             BLOCK_R,
             BLOCK_C,
+            PAIRED,
         )
-        if TRANSPOSED:
+        if TRANSPOSED != LEFT:
             block = tl.trans(block)
+        pieces = (part,) if PARTS == 1 else parts(part, PARTS)
         if PARTS == 1:
             block = block.to(x.dtype.element_ty)
-            total = add(total, part, block, WIDE)
-        else:
-            pieces = parts(part, PARTS)
-            for nth in tl.static_range(PARTS):
+        for nth in tl.static_range(PARTS):
+            if LEFT:
+                total = add(total, block, pieces[nth], WIDE)
+            else:
                 total = add(total, pieces[nth], block, WIDE)
-    where = line[:, None] * outputs + out[None, :]
-    inside = (line < batch)[:, None] & (out < outputs)[None, :]
+    where = line * outputs + out
+    inside = (line < batch) & (out < outputs)
     if SPLITS == 1:
         total *= gain
         if SCALE:
             factor = tl.load(scale + out, mask=out < outputs, other=0)
-            total *= factor.to(tl.float32)[None, :]
+            total *= factor.to(tl.float32)
         if BIAS:
             term = tl.load(bias + out, mask=out < outputs, other=0)
-            total += term.to(tl.float32)[None, :]
+            total += term.to(tl.float32)
     else:
         where += tl.program_id(2).to(tl.int64) * batch * outputs
     tl.store(y + where, total.to(y.dtype.element_ty), mask=inside)
@@ -132,9 +147,8 @@ def finish_kernel(
     where = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = where < size
     total = tl.zeros((BLOCK,), tl.float32)
-    for _ in range(SPLITS):
-        total += tl.load(parts + where, mask=inside, other=0)
-        parts += size
+    for nth in tl.static_range(SPLITS):
+        total += tl.load(parts + nth * size + where, mask=inside, other=0)
     total *= gain
     if SCALE:
         factor = tl.load(scale + where % outputs, mask=inside, other=0)
@@ -187,6 +201,7 @@ def matrix_kernel(
         LEVELS,
         BLOCK_R,
         BLOCK_C,
+        False,
     )
     down = row + tl.arange(0, BLOCK_R)
     across = col + tl.arange(0, BLOCK_C)

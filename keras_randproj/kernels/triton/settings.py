@@ -73,6 +73,14 @@ PARTED_SINGLE = BFLOAT16_SINGLE | {
     16384: Setting((64, 64), (2, 2), warps=8, stages=1),
     32768: Setting((64, 64), (2, 4), warps=8, stages=1),
 }
+# Gradients of all vectors in one kernel: three sums stay in registers.
+GRADIENTS = {
+    256: Setting((16, 16)),
+    512: Setting((16, 32)),
+    1024: Setting((32, 32)),
+    2048: Setting((32, 64)),
+    4096: Setting((64, 64), warps=8, waves=1),
+}
 # Above it a program has no registers for the parts of a float32, and the
 # library's two products are taken.
 LARGEST_FLOAT32 = 8192
@@ -96,6 +104,13 @@ def setting(order, dtype, depth, single):
         return table[order]
     # Vectors of the stages would be on their way as well, in shared memory.
     return replace(table[order], stages=1) if depth > 1 else table[order]
+
+
+def gradient_setting(groups, order, dtype):
+    """The `Setting` of `gradient_kernel`, or `None` where it is not taken."""
+    if groups > 1 or PARTS[dtype] > 1:
+        return None
+    return GRADIENTS.get(order)
 
 
 def library_is_faster(order, dtype):

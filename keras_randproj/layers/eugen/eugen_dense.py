@@ -35,7 +35,7 @@ from keras_randproj.matrices.registry import FamilyLike
 
 @keras.saving.register_keras_serializable("keras_randproj")
 class EUGenDense(DenseHolder):
-    """A layer `f(W x)` as a linear head on random features of x.
+    """A dense layer on random features of x, in the place of `f(W x)`.
 
     Computes `activation(features(x) @ kernel + bias)` with
 

@@ -1,0 +1,198 @@
+"""Gradients of the Hadamard kernels."""
+
+from typing import Any
+
+import torch
+
+from keras_randproj.kernels.triton import gradient_kernel
+from keras_randproj.kernels.triton.device import INTERPRETED
+from keras_randproj.kernels.triton.device import processors
+from keras_randproj.kernels.triton.hadamard import launch
+from keras_randproj.kernels.triton.hadamard import or_any
+from keras_randproj.kernels.triton.settings import PARTS
+from keras_randproj.kernels.triton.settings import gradient_setting
+
+
+def stage_gradients(
+    upstream,
+    x,
+    alpha,
+    signs,
+    slots,
+    scale,
+    gain,
+    rows,
+    cols,
+    transposed,
+    inward,
+    outward,
+):
+    """Of a stage: the gradient of x, and those of the vectors.
+
+    Returns:
+        `(dx, sums)`, the latter one float32 vector: the gradient of alpha if
+        `inward`, then, if `outward`, those of scale and of bias.
+    """
+    x, upstream = x.contiguous(), upstream.contiguous()
+    sizes = gain, rows, cols, transposed
+    dtype = str(x.dtype).removeprefix("torch.")
+    chosen = gradient_setting(*signs.shape, dtype)
+    if inward and outward and chosen and len(x):
+        return _together(
+            chosen, dtype, upstream, x, alpha, signs, slots, scale, *sizes
+        )
+    found = []
+    dx, inner = launch(
+        upstream,
+        [] if scale is None else [scale],
+        [signs],
+        slots,
+        alpha,
+        None,
+        gain,
+        rows,
+        cols,
+        not transposed,
+        probe=x if inward else None,
+    )
+    if inward:
+        found.append(inner[0])
+    if outward:
+        _, outer = launch(
+            x,
+            [] if alpha is None else [alpha],
+            [signs],
+            slots,
+            None,
+            None,
+            *sizes,
+            probe=upstream,
+            store=False,
+        )
+        found.append(outer.reshape(-1))
+    return dx, torch.cat(found) if found else dx.new_empty(
+        0, dtype=torch.float32
+    )
+
+
+def _together(
+    chosen,
+    dtype,
+    upstream,
+    x,
+    alpha,
+    signs,
+    slots,
+    scale,
+    gain,
+    rows,
+    cols,
+    transposed,
+):
+    """`stage_gradients` by `gradient_kernel`."""
+    order = signs.shape[1]
+    batch, inputs = x.shape
+    dx = torch.empty_like(x)
+    programs = min(chosen.waves * processors(x.device), batch)
+    sums = x.new_empty(
+        (programs, inputs + 2 * upstream.shape[1]), dtype=torch.float32
+    )
+    gradient_kernel.gradient_kernel[(programs,)](
+        upstream,
+        x,
+        or_any(alpha, x),
+        signs,
+        or_any(slots, x),
+        or_any(scale, x),
+        dx,
+        sums,
+        batch,
+        rows,
+        cols,
+        gain,
+        ALPHA=alpha is not None,
+        SCALE=scale is not None,
+        CHOSEN=slots is not None,
+        TRANSPOSED=transposed,
+        FULL=slots is None and rows == order and cols == order,
+        SHAPE=chosen.shape(order, transposed),
+        BACK=chosen.shape(order, not transposed),
+        PARTS=PARTS[dtype],
+        STAGES=chosen.stages,
+        WIDE=INTERPRETED,
+        num_warps=chosen.warps,
+    )
+    # The order of the programs is that of the sum: results repeat.
+    return dx, sums.sum(0)
+
+
+def gradients(
+    upstream, x, alphas, signs, slots, scale, sizes, wanted, ahead, back
+):
+    """Gradients of x, of each alpha, and of scale and bias.
+
+    Only the input was kept: inner activations are regenerated.
+
+    Args:
+        upstream: The gradient of the outputs.
+        x: As in `hadamard.launch`, like what follows.
+        alphas: A list.
+        signs: A list.
+        slots: A tensor or `None`.
+        scale: A tensor or `None`.
+        sizes: Gain, rows, columns and whether P^T is meant.
+        wanted: Whether alphas' gradients are, and whether scale's or bias's.
+        ahead: `hadamard.forward`, or the operator that calls it.
+        back: `stage_gradients`, or the operator that calls it.
+
+    Returns:
+        `(dx, of alphas, of scale and bias)`: tensors, a list of them or of
+        `None`, and `(2, outputs)` or `None`.
+    """
+    depth, outputs = len(signs), upstream.shape[-1]
+    inward, outward = wanted
+    stages = [_stage(k, alphas, signs, slots, *sizes) for k in range(depth)]
+    entered = [x]
+    for alpha, sign, slot, *rest in stages[:-1]:
+        entered.append(
+            ahead(entered[-1], [alpha], [sign], slot, None, None, *rest)
+        )
+    found: list = []
+    outer: Any = None
+    for k in reversed(range(depth)):
+        last = k == depth - 1
+        alpha, sign, slot, *rest = stages[k]
+        upstream, sums = back(
+            upstream,
+            entered[k],
+            alpha,
+            sign,
+            slot,
+            scale if last else None,
+            *rest,
+            inward,
+            last and outward,
+        )
+        if alpha is not None and (scale is None or scale.dtype == alpha.dtype):
+            sums = sums.to(alpha.dtype)  # One cast for all vectors.
+        inner = entered[k].shape[-1] if inward else 0
+        found.append(sums[:inner] if inward else None)
+        if last and outward:
+            outer = sums[inner:].view(2, outputs)
+    return upstream, found[::-1][: len(alphas)], outer
+
+
+def _stage(k, alphas, signs, slots, gain, rows, cols, transposed):
+    """What a stage alone takes, without scale and bias."""
+    depth, order = len(signs), signs[0].shape[1]
+    # Rows of P face the layer's input, its columns the output.
+    top, end = (depth - 1, 0) if transposed else (0, depth - 1)
+    return (
+        alphas[k] if alphas else None,
+        signs[k],
+        slots if k == end else None,
+        order**-0.5 if k else gain,
+        rows if k == top else order,
+        cols if k == end else order,
+        transposed,
+    )
