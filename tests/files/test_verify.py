@@ -9,6 +9,7 @@ import pytest
 from keras_randproj import PRPDense
 from keras_randproj import matrices
 from keras_randproj.files import NotCheckedError
+from keras_randproj.files import source
 from keras_randproj.files import verify
 from keras_randproj.files.summary import status
 from keras_randproj.files.summary import text
@@ -136,6 +137,23 @@ def test_other_files_are_refused(tmp_path):
         verify(tmp_path / "x.npz")
 
 
+def test_a_damaged_member_of_an_archive_gives_a_reason(tmp_path):
+    path = tmp_path / "m.keras"
+    keras.Sequential([keras.Input((4,)), PRPDense(2, seed=3)]).save(path)
+    data = path.read_bytes()
+    at = data.index(b"gaussian", data.index(b"\x89HDF"))
+    path.write_bytes(data[:at] + b"G" + data[at + 1 :])
+    with pytest.raises(ValueError, match="Bad CRC-32"):
+        verify(path)
+
+
+def test_what_is_made_by_itself_counts_by_itself():
+    """A group of a count sketch takes time, however few its rows are."""
+    sketch = matrices.get("count_sketch")
+    assert sketch.digest_cost((2**18, 1)) > 2**27
+    assert sketch.digest_cost((2**18, 2**18)) < 2**23
+
+
 def test_a_model_without_projections_has_no_verdicts(tmp_path):
     path = tmp_path / "m.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(path)
@@ -173,6 +191,19 @@ def test_the_worst_gives_the_status(weights):
     assert status([right, unknown, right]) == 2
     assert status([wrong, unknown, right]) == status([right, wrong]) == 1
     assert "Not checked: learned parameters" in text([right])
+
+
+def test_the_number_of_shards_is_bounded(tmp_path, monkeypatch):
+    path = tmp_path / "m.weights.json"
+    layers = [PRPDense(12, seed=seed) for seed in (1, 2, 3)]
+    model = keras.Sequential([keras.Input((12,)), *layers])
+    model.save_weights(path, max_shard_size=600 / 6 / 2**30)
+    count = len(list(tmp_path.glob("*.h5")))
+    monkeypatch.setattr(source, "MAX_SHARDS", count)
+    assert len(verify(path)) == 3
+    monkeypatch.setattr(source, "MAX_SHARDS", count - 1)
+    with pytest.raises(NotCheckedError, match=f"names {count} shards"):
+        verify(path)
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])

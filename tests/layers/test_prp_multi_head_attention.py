@@ -9,6 +9,7 @@ from one_program import one_program
 
 from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import PRPTransformerBlock
+from keras_randproj import config
 from keras_randproj.matrices import derive_seed
 
 
@@ -239,6 +240,39 @@ def test_masks_come_in_every_form_that_keras_takes(name, form, rng):
     exact = numpy_of(layer(x, v, key=v, **{name: mask}))
     np.testing.assert_array_equal(ours, exact)
     assert np.abs(ours - numpy_of(layer(x, v))).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("shapes", "options"),
+    [
+        (((2, 3, 32), (2, 3, 4), (2, 3, 4)), {}),
+        (((2, 3, 4), (2, 3, 32), (2, 3, 4)), {"num_key_value_heads": 2}),
+        (((2, 3, 4), (2, 3, 4), (2, 3, 32)), {}),
+        (((2, 3, 4), (2, 3, 4), (2, 3, 4)), {"output_shape": 64}),
+    ],
+)
+def test_each_matrix_is_measured_before_any_is_made(
+    shapes, options, monkeypatch
+):
+    """Query, key, value and output, of which one is the largest."""
+    built: list = []
+    largest = 4 * 6 * (64 if "output_shape" in options else 32)
+
+    def build(limit):
+        monkeypatch.setattr(config, "_max_elements", limit)
+        layer = PRPMultiHeadAttention(4, 6, **options)
+        query, key, value = shapes
+        try:
+            layer.build(query, value, key)
+        finally:
+            built.append(bool(layer.weights))
+
+    if "num_key_value_heads" in options:
+        largest //= 2
+    build(max(largest, 4 * 6 * 4))
+    with pytest.raises(ValueError, match="entries"):
+        build(largest - 1)
+    assert built == [True, False]
 
 
 @pytest.mark.parametrize("attention", ["prp", "dense"])
