@@ -339,3 +339,11 @@ def test_every_layer_inside_is_built(mode):
     layer.build((None, 6))
     # Keras traces a model anew in each `train_on_batch` otherwise.
     assert all(inner.built for inner in layer._flatten_layers())
+
+
+def test_names_of_modulated_blocks():
+    """The names that files and messages know the weights by."""
+    layer = EUGenDense(2, 6, modulation=True, seed=1, name="eugen")
+    layer.build((None, 4))
+    found = {weight.path.split("/")[-2] for weight in layer.weights}
+    assert "modulation" in found

@@ -344,6 +344,9 @@ def test_a_cache_without_an_index_is_all_keys_and_values(rng):
         np.testing.assert_allclose(numpy_of(found), wanted, atol=1e-5)
         np.testing.assert_array_equal(numpy_of(kept), numpy_of(cache))
     assert np.abs(wanted - numpy_of(layer(x, other))).max() > 1e-3
+    symbolic = [keras.KerasTensor(each.shape) for each in (x, v, cache)]
+    specs = layer(*symbolic[:2], cache=symbolic[2])
+    assert [s.shape for s in specs] == [wanted.shape, cache.shape]
 
 
 def test_oracle_in_float64(rng):
