@@ -85,6 +85,7 @@ def test_other_files_are_not_read_and_nothing_is_assigned(which, tmp_path):
     assert [layer.seed for layer in model.layers] == [9, 10]
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("which", range(5))
 def test_dense_refuses_them_once_it_has_assigned_its_kernel(which, tmp_path):
     """`keras.layers.Dense`, whose bias lies elsewhere."""

@@ -151,7 +151,8 @@ def main():
         from experiments.results_file import write
 
         what = "python -m tests.hardening.faults"
-        write(options.json, what, [where()], rows, seed=options.seed)
+        settings = {"seed": options.seed, "budget": options.budget}
+        write(options.json, what, [where()], rows, **settings)
     share = sum(row["noticed"] for row in rows) / len(rows)
     print(f"{len(rows)} faults, {share:.1%} noticed")
 

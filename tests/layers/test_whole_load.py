@@ -79,8 +79,13 @@ def test_a_load_brings_everything(name, tmp_path):
     assert_same(state(target), state(source))
 
 
-@pytest.mark.parametrize("which", ["first", "last"])
-@pytest.mark.parametrize("name", [n for n in LAYERS if n != "eugen, trained"])
+# The digest that is wrong, where there are several.
+DAMAGED = [(name, "first") for name in LAYERS if name != "eugen, trained"]
+SEVERAL = "prp, deep", "eugen", "eugen, modulated", "attention", "block"
+DAMAGED += [(name, "last") for name in SEVERAL]
+
+
+@pytest.mark.parametrize(("name", "which"), DAMAGED)
 def test_a_refused_load_changes_nothing(name, which, tmp_path):
     """Whichever of the matrices has a wrong digest; twice the same."""
     path = tmp_path / "w.weights.h5"

@@ -9,7 +9,6 @@ from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.hadamard import launch
 from keras_randproj.kernels.triton.hadamard import or_any
-from keras_randproj.kernels.triton.settings import PARTS
 from keras_randproj.kernels.triton.settings import gradient_setting
 
 
@@ -36,10 +35,11 @@ def stage_gradients(
     x, upstream = x.contiguous(), upstream.contiguous()
     sizes = gain, rows, cols, transposed
     dtype = str(x.dtype).removeprefix("torch.")
-    chosen = gradient_setting(*signs.shape, dtype)
+    groups, order = signs.shape
+    chosen = gradient_setting(groups, order, dtype)
     if inward and outward and chosen and len(x):
         return _together(
-            chosen, dtype, upstream, x, alpha, signs, slots, scale, *sizes
+            chosen, upstream, x, alpha, signs, slots, scale, *sizes
         )
     found = []
     dx, inner = launch(
@@ -77,7 +77,6 @@ def stage_gradients(
 
 def _together(
     chosen,
-    dtype,
     upstream,
     x,
     alpha,
@@ -117,7 +116,7 @@ def _together(
         FULL=slots is None and rows == order and cols == order,
         SHAPE=chosen.shape(order, transposed),
         BACK=chosen.shape(order, not transposed),
-        PARTS=PARTS[dtype],
+        PARTS=1,
         STAGES=chosen.stages,
         WIDE=INTERPRETED,
         num_warps=chosen.warps,

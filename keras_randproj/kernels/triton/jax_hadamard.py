@@ -164,8 +164,10 @@ def batched(x, alpha, signs, slots, scale, bias, sizes, transposed):
     """
 
     @jax.custom_batching.custom_vmap
-    def run(*arrays):
-        return call(*arrays, sizes, transposed, False)
+    def run(x, alpha, signs, slots, scale, bias):
+        return call(
+            x, alpha, signs, slots, scale, bias, sizes, transposed, False
+        )
 
     @run.def_vmap
     def rule(size, mapped, *arrays):
