@@ -80,7 +80,6 @@ def cases():
                 call = partial(hadamard_call, order, batch, dtype, kind)
                 yield name, setting, call
 
-
     for order, sides in (
         (1024, (32, 32)),
         (2048, (32, 64)),
@@ -186,6 +185,8 @@ def product_call(batch, setting):
             product,
             WAVES=setting["waves"],
             WAVES_LEFT=setting["waves"],
+            WARPS_LEFT=setting["WARPS"],
+            STAGES_LEFT=setting["STAGES"],
             **{k: v for k, v in setting.items() if k != "waves"},
         ):
             product.multiply(matrix, x, x[0], x[0], x[0], 1.0, False)

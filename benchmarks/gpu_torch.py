@@ -18,6 +18,8 @@ REPEATS = 12
 MOST_COPIES = 64
 ROTATED_BYTES = 2**29
 LAYERS = 3
+# Features of layers that leave the GPU idle.
+HOST_SIZE = 64
 ORDERS = (1024, 2048, 4096, 8192, 16384, 32768)
 # The largest matrix that a dense product is measured with, as bytes.
 LARGEST_DENSE = 2**31
@@ -107,23 +109,26 @@ def model(projection, dtype, d=4096, batch=4096):
     """Keras's own `predict_on_batch` and `train_on_batch`, with Dense's."""
     found = {}
     for kind in ("ours", "baseline"):
-        keras.backend.clear_session()
-        keras.config.set_dtype_policy(dtype)
-        torch.cuda.reset_peak_memory_stats()
-        layers: list = [keras.Input((d,))]
-        for _ in range(LAYERS):
-            layers.append(
-                PRPDense(d, "relu", projection=projection, seed=1)
-                if kind == "ours"
-                else keras.layers.Dense(d, "relu")
-            )
-        whole = keras.Sequential([*layers, keras.layers.Dense(10)])
-        whole.compile("adam", "mse")
-        x = torch.randn(batch, d, device="cuda")
-        y = torch.randn(batch, 10, device="cuda")
-        with torch.no_grad():
-            found[f"{kind}_forward_ms"] = wall(partial(whole, x))
-        found[f"{kind}_ms"] = wall(partial(whole.train_on_batch, x, y))
+        # Of small layers, what a call costs the host.
+        for place, size, rows in (("_host", HOST_SIZE, 1), ("", d, batch)):
+            keras.backend.clear_session()
+            keras.config.set_dtype_policy(dtype)
+            torch.cuda.reset_peak_memory_stats()
+            layers: list = [keras.Input((size,))]
+            for _ in range(LAYERS):
+                layers.append(
+                    PRPDense(size, "relu", projection=projection, seed=1)
+                    if kind == "ours"
+                    else keras.layers.Dense(size, "relu")
+                )
+            whole = keras.Sequential([*layers, keras.layers.Dense(10)])
+            whole.compile("adam", "mse")
+            x = torch.randn(rows, size, device="cuda")
+            y = torch.randn(rows, 10, device="cuda")
+            with torch.no_grad():
+                found[f"{kind}{place}_forward_ms"] = wall(partial(whole, x))
+            train = partial(whole.train_on_batch, x, y)
+            found[f"{kind}{place}_ms"] = wall(train)
         found[f"{kind}_peak_bytes"] = torch.cuda.max_memory_allocated()
     keras.config.set_dtype_policy("float32")
     return {

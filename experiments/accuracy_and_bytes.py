@@ -76,11 +76,11 @@ FAMILIES = {
 }
 
 
-def train(recipe, rate, data, epochs):
+def train(recipe, rate, data, epochs, seed=0):
     """The trained model and its accuracy on the validation images."""
     make, arguments, options = recipe
     (x, y), _ = data
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     model = keras.Sequential(
         [keras.Input(x.shape[1:]), *make(*arguments, **options)]
     )

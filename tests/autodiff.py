@@ -1,34 +1,44 @@
 """Gradients of a function of arrays, on whichever backend is active."""
 
 import keras
-import numpy as np
+from keras import ops
 
 
-def gradients(function, arrays, dtype="float32"):
-    """The value of a scalar function and its gradient by each array.
+def gradients(function, arrays, upstream=1.0, dtype="float32"):
+    """What a function returns, and gradients of its sum with `upstream`.
 
     Args:
-        function: Takes tensors, returns a scalar tensor.
+        function: Takes tensors, returns a tensor.
         arrays: NumPy arrays.
-        dtype: What they are converted to.
+        upstream: NumPy array of the output's shape, or a number.
+        dtype: What all are converted to.
 
     Returns:
         `(value, [gradient, ...])` as NumPy arrays.
     """
-    inputs = [keras.ops.convert_to_tensor(a, dtype) for a in arrays]
-    value, grads = _BACKENDS[keras.backend.backend()](function, inputs)
-    return np.asarray(_host(value)), [_host(g) for g in grads]
+    inputs = [ops.convert_to_tensor(a, dtype) for a in arrays]
+    weights = ops.convert_to_tensor(upstream, dtype)
+
+    def weighted(*inputs):
+        value = function(*inputs)
+        return ops.sum(ops.cast(value * weights, "float32")), value
+
+    value, grads = _BACKENDS[keras.backend.backend()](weighted, inputs)
+    return _host(value), [_host(g) for g in grads]
 
 
 def _host(tensor):
-    return keras.ops.convert_to_numpy(keras.ops.stop_gradient(tensor))
+    return ops.convert_to_numpy(ops.stop_gradient(tensor))
 
 
 def _jax(function, inputs):
+    """In one program: each operation alone would be one more."""
     import jax
 
     every = tuple(range(len(inputs)))
-    return jax.jit(jax.value_and_grad(function, argnums=every))(*inputs)
+    both = jax.value_and_grad(function, argnums=every, has_aux=True)
+    (_, value), grads = jax.jit(both)(*inputs)
+    return value, grads
 
 
 def _tensorflow(function, inputs):
@@ -36,14 +46,14 @@ def _tensorflow(function, inputs):
 
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        value = function(*inputs)
-    return value, tape.gradient(value, inputs)
+        total, value = function(*inputs)
+    return value, tape.gradient(total, inputs)
 
 
 def _torch(function, inputs):
     inputs = [x.detach().clone().requires_grad_() for x in inputs]
-    value = function(*inputs)
-    value.backward()
+    total, value = function(*inputs)
+    total.backward()
     return value, [x.grad for x in inputs]
 
 

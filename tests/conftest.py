@@ -1,17 +1,22 @@
-"""Fixtures of all tests. One process runs one backend, KERAS_BACKEND."""
+"""Fixtures of all tests. One process runs one backend, KERAS_BACKEND.
+
+Keras is imported where it is used: xdist's own process, whose workers wait for
+it, needs none.
+"""
 
 import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Without a GPU kernels run in interpreters. Triton is told when it is first
 # imported, which torch does, and Keras imports torch.
 # Kernels called from JAX are compiled, and not run.
-if (
-    not Path("/dev/nvidiactl").exists()
-    and os.environ.get("KERAS_BACKEND") != "jax"
-):
+NVIDIA = Path("/dev/nvidiactl").exists()
+if not NVIDIA and os.environ.get("KERAS_BACKEND") != "jax":
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # JAX compiles every operation of every shape, and a test runs it once: XLA
@@ -25,16 +30,18 @@ if os.environ.get("KERAS_BACKEND") == "jax":
         os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled.name
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
-import keras
-import numpy as np
-import pytest
-
 HERE = Path(__file__).parent
+
+
+def backend():
+    import keras
+
+    return keras.backend.backend()
 
 
 def on_cuda():
     """Whether torch is the backend, and finds a GPU."""
-    if keras.backend.backend() != "torch":
+    if not NVIDIA or backend() != "torch":
         return False
     import torch
 
@@ -54,7 +61,7 @@ def pytest_collection_modifyitems(config, items):
     What is the same on every backend runs on PyTorch alone. On a GPU what is
     about kernels for CPUs is skipped.
     """
-    if keras.backend.backend() != "torch":
+    if backend() != "torch":
         elsewhere = [i for i in items if i.get_closest_marker("one_backend")]
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = [item for item in items if item not in elsewhere]
@@ -67,7 +74,32 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(autouse=True)
 def _seeds():
     """Tests draw the same numbers each time."""
+    import keras
+
     keras.utils.set_random_seed(1234)
+
+
+@pytest.fixture(autouse=True)
+def _optimizers_before_steps(request, monkeypatch):
+    """On TensorFlow, an optimizer has its variables before the first step.
+
+    As on the other backends. Keras lets the step itself make them, which
+    TensorFlow then traces twice; `keras_order` is for tests of that.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return
+    if request.node.get_closest_marker("keras_order"):
+        return
+    make_train_function = keras.Model.make_train_function
+
+    def make(model, force=False):
+        if model.built and not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        return make_train_function(model, force)
+
+    monkeypatch.setattr(keras.Model, "make_train_function", make)
 
 
 @pytest.fixture(scope="session")

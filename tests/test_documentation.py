@@ -65,6 +65,15 @@ def test_tutorials_choose_a_backend_and_show_what_is_there(script):
 
 
 @pytest.mark.one_backend
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages_of_the_site_have_a_description(page):
+    if page.is_relative_to(ROOT / "docs"):
+        # A colon inside wants quotes, or the page shows the line as text.
+        line = r'---\n(.+\n)*description: ("[^"]+"|(?!.*: ).+)\n(.+\n)*---\n'
+        assert re.match(line, page.read_text())
+
+
+@pytest.mark.one_backend
 def test_the_site_names_every_page():
     nav = set(re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text()))
     there = {*(ROOT / "docs").rglob("*.md"), *MADE}

@@ -32,6 +32,12 @@ print(json.dumps([same_settings, same, new, "tensorflow" in sys.modules]))
 """
 
 
+# TensorFlow, whose import takes longest, is what the others may not load.
+elsewhere = pytest.mark.skipif(
+    keras.backend.backend() == "tensorflow", reason="a process takes seconds"
+)
+
+
 @pytest.fixture(scope="module")
 def seen():
     """What a new process saw: a process takes seconds."""
@@ -45,6 +51,7 @@ def seen():
     return json.loads(run.stdout)
 
 
+@elsewhere
 def test_importing_loads_no_framework_and_sets_nothing(seen):
     same_settings, same_draws, new, _ = seen
     assert same_settings
@@ -64,9 +71,7 @@ def test_public_names():
     assert keras_randproj.__version__
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() == "tensorflow", reason="it is imported there"
-)
+@elsewhere
 def test_building_layers_leaves_tensorflow_alone(seen):
     """Keras imports it to make configs, which takes seconds and 0.4 GiB."""
     assert seen[-1] is False

@@ -81,15 +81,15 @@ def notebook(path, repository):
     book = jupytext.read(path)
     title, description = _header(path)
     head = [nbformat.v4.new_markdown_cell(f"# {title}\n\n{description}")]
-    if PUBLISHED:
-        package = "keras-randproj[tutorials]"
-    else:
-        package = f"keras-randproj[tutorials] @ git+{repository}"
+    source = "" if PUBLISHED else f" @ git+{repository}"
+    package = f"keras-randproj[tutorials]{source}"
     if PUBLISHED or repository:
         head.append(nbformat.v4.new_code_cell(f'%pip install -q "{package}"'))
     book.cells = [*head, *_cells(book)]
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number}"
+        # A notebook alone has no pages and images beside it.
+        cell.source = cell.source.replace("(../", f"({address.site() or '../'}")
     return nbformat.writes(book)
 
 

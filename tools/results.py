@@ -71,8 +71,8 @@ def install(*extras):
 # What results files call a case, and what a stranger can read.
 LABELS = [
     (r"\b3 x vector\b", "three layers that multiply by a vector"),
-    (r"\b1 x (\w+)", r"one \1 layer"),
-    (r"\b3 x (\w+)", r"three \1 layers"),
+    (r"\b1 x ([a-z]\w*)", r"one \1 layer"),
+    (r"\b3 x ([a-z]\w*)", r"three \1 layers"),
     (r"^inference ahead of time", "inference, compiled ahead of time"),
     (r"^ahead of time", "compiled ahead of time"),
     (r"predict_on_batch", "`predict_on_batch`"),

@@ -142,6 +142,10 @@ for name, model in {"transposed": tied, "four seeds": untied}.items():
 #
 # ![Test images of MNIST, restored](../images/02_reconstructions.png)
 #
+# The codes, seen along their two main directions, one colour a digit:
+#
+# ![Codes of test images, by three models](../images/02_codes.png)
+#
 # The transposed decoder's error is a fifth lower than that of separate
 # matrices. Dense, with 191 times as many parameters, is far better than all.
 #
@@ -161,6 +165,8 @@ for name, model in {"transposed": tied, "four seeds": untied}.items():
 # })
 # ]]] -->
 # <!-- [[[end]]] -->
+#
+# ![Clothes, noisy and restored](../images/02_denoising.png)
 #
 # **Notice** that the PRP model's answer is further from the clean image than
 # the noisy image is. With so few parameters it cannot tell clothes from noise.

@@ -125,9 +125,9 @@ everything = train(
 )
 
 # %% [markdown]
-# **Notice** where the parameters are. Attention has a third of a block's, and
-# the feed-forward part the rest, so that the last step saves most, and costs
-# most.
+# **Notice** where the parameters are: attention has a third of those of a
+# block, and the feed-forward part the rest. So the second step saves most.
+# After only 500 steps of training it costs little more than the first.
 #
 # ## Let it write
 #
@@ -153,6 +153,9 @@ def write(model, prompt, count):
 print(write(attention, "the class ", 120))
 
 # %% [markdown]
+# 500 steps are enough to learn how long words are and what they are made of,
+# and not enough to spell them.
+#
 # ## On Shakespeare
 #
 # Four blocks of width 128, 2,000 steps, with nanoGPT's settings, by

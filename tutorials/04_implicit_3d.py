@@ -44,9 +44,16 @@ print(places.shape, pixels.shape)
 #
 # Between the layers stand sines, which follow fine detail better than ReLU. The
 # first layer is fast and always trained; `hidden` makes the two in the middle.
+# Functions of one's own are registered, so that Keras can copy and save the
+# layers that use them.
 
 
 # %%
+@keras.saving.register_keras_serializable("tutorials")
+def sine(x):
+    return keras.ops.sin(x)
+
+
 @keras.saving.register_keras_serializable("tutorials")
 def fast_sine(x):
     return keras.ops.sin(30 * x)
@@ -88,7 +95,6 @@ def train(model):
 # Trained matrices first:
 
 # %%
-sine = keras.ops.sin
 spread = keras.initializers.VarianceScaling(2.0, "fan_in", "uniform")
 models = {
     "Dense": train(
@@ -129,7 +135,7 @@ figure.savefig(tutorial.picture("04_photograph.png"), dpi=110)
 # ![The photograph, and what each network holds](../images/04_photograph.png)
 #
 # **Notice** the bytes beside the decibels. The PRP network keeps the photograph
-# recognisable in a twentieth of the bytes, at a lower quality than Dense; the
+# recognizable in an eighteenth of the bytes, at a lower quality than Dense; the
 # EUGen network lies between them in bytes, but not in quality.
 #
 # ## Replace a trained layer in closed form
@@ -145,8 +151,9 @@ print(f"trained {quality(models['Dense']):.1f} dB")
 print(f"distilled {quality(student):.1f} dB")
 
 # %% [markdown]
-# **Notice** that one replaced layer costs decibels here: what it computes is
-# sharp, and 64 random features are few.
+# **Notice** that this fails here. What the layer computes has fine detail, and
+# 64 random features are too few to follow it. Training afterwards recovers a
+# part, as the next section shows.
 #
 # ## A scene in three dimensions
 #
@@ -162,6 +169,9 @@ print(f"distilled {quality(student):.1f} dB")
 # <!-- [[[end]]] -->
 #
 # ![A view that was held out, by each network](../images/04_scene.png)
+#
+# Above: the scene, Dense, EUGen, low rank. Below: Dense distilled to EUGens,
+# and trained on; Dense cut by SVD, and trained on.
 #
 # * Trained from scratch, three EUGens cost 0.6 dB and have the smallest file.
 #   Plain low-rank layers with as many trainable parameters are better here, and

@@ -161,7 +161,7 @@ def _names(group, path):
     def note(name, link):
         # An exception here would become one of h5py: the scan is ended.
         found.append((name, link.type))
-        return True if len(found) > MAX_OBJECTS else None
+        return len(found) > MAX_OBJECTS or None
 
     group.links.iterate(note, info=True)
     if len(found) > MAX_OBJECTS:

@@ -123,7 +123,7 @@ def _array(name, entry, buffer):
         or not _are_sizes(span)
         or len(shape) > MAX_RANK
         or len(span) != 2
-        or not span[0] <= span[1] <= len(buffer)
+        or span[1] > len(buffer)
         or span[1] - span[0] != math.prod(shape) * dtype.itemsize
     ):
         raise ValueError(

@@ -322,7 +322,7 @@ class PRPDense(WholeLayer):
 
         def assign():
             for name, weight in weights.items():
-                scaled = name.startswith(("alpha", "scale")) and ratio != 1
+                scaled = name.startswith(("alpha", "scale"))
                 weight.assign(values[name] * ratio if scaled else values[name])
             if seed is not None and self.stack.family is not None:
                 self.stack.seed = seed

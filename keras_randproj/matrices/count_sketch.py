@@ -14,8 +14,10 @@ from keras_randproj.matrices.registry import register
 FAMILY_CODE = 6
 # The stream word of the counters of signs.
 SIGNS = 1
-# A row takes the work of so many entries: words are sorted.
+# A row takes the work of so many entries, as words are sorted; and a group, in
+# which it is alone where there is one column.
 ROW_COST = 16
+GROUP_COST = 2**12
 
 
 @register
@@ -60,8 +62,8 @@ class CountSketch(Family):
 
     def digest_cost(self, shape: tuple[int, int]) -> int:
         rows, cols = shape
-        # A group is made whole.
-        return ROW_COST * -(-rows // cols) * cols
+        # A group is made whole, and by itself.
+        return -(-rows // cols) * (ROW_COST * cols + GROUP_COST)
 
 
 def columns(

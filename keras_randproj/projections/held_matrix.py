@@ -1,6 +1,5 @@
 """A matrix in memory, as one layer or several hold it."""
 
-import gc
 import math
 import weakref
 from dataclasses import replace
@@ -17,7 +16,6 @@ from keras_randproj import matrices
 from keras_randproj._types import Config
 from keras_randproj.arguments import positive_integer
 from keras_randproj.arguments import seed_integer
-from keras_randproj.files import records_behind
 from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.matrices import packing
 from keras_randproj.matrices.hadamard import row_of_h
@@ -67,7 +65,8 @@ class HeldMatrix:
         # As it is and transposed; made once, as a layer's call would pay.
         self.operands: Any = None
         self.holders: weakref.WeakSet = weakref.WeakSet()
-        self._claim: Any = None
+        # The file that a holder loads from, and the seed found there.
+        self.claim: Any = None
 
     def _check_rows(self):
         rows = self.family.rows
@@ -239,7 +238,7 @@ class HeldMatrix:
                 chooses do not fit what calls were compiled for.
         """
         seed = seed_integer(seed)
-        self._check_room(seed, owner)
+        self.check_room(seed, owner)
         self.seed = seed
         for name, weight in self.weights.items():
             weight.assign(self._initializer(name).like(weight))
@@ -247,7 +246,7 @@ class HeldMatrix:
             straight = replace(self.operands[0], seed=seed)
             self.operands = straight, straight.transpose()
 
-    def _check_room(self, seed, owner):
+    def check_room(self, seed: int, owner: str) -> None:
         """Refuses one seed in a million of a hadamard with chosen outputs."""
         chosen = "positions" in self.weights
         if not chosen or self.operands[0].crowded or not self._crowds(seed):
@@ -293,55 +292,6 @@ class HeldMatrix:
         rounding = float(ml_dtypes.finfo(weight.dtype).eps)
         tolerance = max(QR_TOLERANCE, rounding)
         return np.allclose(here, first, rtol=tolerance, atol=tolerance)
-
-    def check_load(self, layer: WholeLayer, seed: int, store: Any) -> None:
-        """Refuses a file by which layers that share the matrix disagree.
-
-        Args:
-            layer: The `Projection` that loads.
-            seed: Integer, the seed of its recipe in the file.
-            store: Where the recipe was read.
-
-        Raises:
-            ValueError: If another layer has loaded another seed from this
-                file, or the file holds this recipe for fewer layers than hold
-                the matrix.
-        """
-        same_file = self._claim is not None and self._claim[0]() is store
-        if same_file and self._claim[1] != seed:
-            raise ValueError(
-                f"{layer.described} shares its matrix with another layer, and "
-                f"the file gives them different seeds. Received: seed={seed} "
-                f"and seed={self._claim[1]}. Load it into layers that do not "
-                "share a matrix."
-            )
-        if seed != self.seed:
-            self._check_room(seed, layer.described)
-            self._check_sharers(layer, seed, store)
-        if not isinstance(store, dict):
-            self._claim = weakref.ref(store), seed
-
-    def _check_sharers(self, layer, seed, store):
-        if not self.is_shared:
-            return
-        # Layers that nobody uses any more may still wait to be collected.
-        gc.collect()
-        count = sum(holder.built for holder in self.holders)
-        recipe = self.family, seed
-        found = sum(
-            recipe == (record.matrix_family(), record.seed)
-            and sorted(record.shape) == sorted(self.shape)
-            for record in records_behind(store)
-        )
-        if count > 1 and found < count:
-            raise ValueError(
-                f"{layer.described} shares its matrix with {count - 1} other "
-                f"layers, and the file has this seed for {found} of the "
-                f"{count}: the others' vectors would stand around a matrix "
-                "that they were not trained with. Load a file of all of them "
-                "into a model of all of them, or into layers that do not "
-                f"share a matrix. Received: seed={seed}, here {self.seed}"
-            )
 
     def natural(self) -> np.ndarray:
         """float64 array of the matrix, at unit variance."""

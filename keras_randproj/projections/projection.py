@@ -20,6 +20,7 @@ from keras_randproj.arguments import resolve_seed
 from keras_randproj.files import Record
 from keras_randproj.files.whole_layer import WholeLayer
 from keras_randproj.matrices.registry import FamilyLike
+from keras_randproj.projections.check_load import check_load
 from keras_randproj.projections.held_matrix import HeldMatrix
 
 
@@ -305,7 +306,7 @@ class Projection(WholeLayer):
                 "learned vectors do not belong to this matrix. Load an intact "
                 "copy."
             )
-        held.check_load(self, found.seed, store)
+        check_load(held, self, found.seed, store)
 
         def assign():
             if found.seed != held.seed:

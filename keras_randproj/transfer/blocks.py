@@ -1,5 +1,6 @@
 """Feed-forward blocks and residual sums, found where a model runs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,19 +44,25 @@ class Residual:
     other: int
 
 
-def find_blocks(calls: list[Call]) -> list[Block]:
+def find_blocks(
+    calls: list[Call], wanted: Callable[[Any], bool] = bool
+) -> list[Block]:
     """The blocks of a model, in the order in which they run.
 
     Args:
         calls: The calls of one run, of all layers of the kinds in `PARTS`.
+        wanted: Function that says whether a layer may be a block's first:
+            of three dense layers in a row, the last two are a block only
+            where the first two are none.
     """
     once = _called_once(calls)
     found: list[Block] = []
     taken: set[int] = set()
     for call in calls:
-        if type(call.layer) is not keras.layers.Dense:
+        layer = call.layer
+        if type(layer) is not keras.layers.Dense or not wanted(layer):
             continue
-        block = _block(call, calls) if id(call.layer) not in taken else None
+        block = _block(call, calls) if id(layer) not in taken else None
         if block is None:
             continue
         parts = block.first, *block.between, block.second

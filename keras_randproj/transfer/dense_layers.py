@@ -5,9 +5,21 @@ from typing import Any
 import keras
 
 
+@keras.saving.register_keras_serializable("keras_randproj")
+class DenseLayers(keras.Sequential):
+    """A `keras.Sequential` of `Dense` layers.
+
+    They hand masks on, and it says so: of a plain one Keras warns otherwise.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.supports_masking = True
+
+
 def dense_layers(
     like: Any, inputs: int, parts: list[Any], rank: int
-) -> keras.Sequential:
+) -> DenseLayers:
     """Dense layers that follow each other, built.
 
     Args:
@@ -18,9 +30,9 @@ def dense_layers(
             takes no others.
 
     Returns:
-        A `keras.Sequential`.
+        `DenseLayers`.
     """
-    model = keras.Sequential(name=like.name)
+    model = DenseLayers(name=like.name)
     for kernel, bias, activation in parts:
         layer = keras.layers.Dense(
             kernel.shape[1],

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -14,6 +13,7 @@ from keras_randproj.transfer import rows
 from keras_randproj.transfer.distillation_report import DistillationReport
 from keras_randproj.transfer.fit import Options
 from keras_randproj.transfer.fit import fit
+from keras_randproj.transfer.low_rank import is_linear
 from keras_randproj.transfer.spool import Spool
 from keras_randproj.transfer.teacher import Teacher
 from keras_randproj.transfer.teacher import dense_layers
@@ -133,7 +133,7 @@ def check(eugen: EUGenDense, options: Options) -> None:
         raise ValueError("`neurons` needs a `pool`. Received: pool=None")
     if not isinstance(eugen, EUGenDense):
         raise ValueError(f"`eugen` must be a `EUGenDense`. Received: {eugen}")
-    if eugen.activation not in (None, keras.activations.linear):
+    if not is_linear(eugen.activation):
         raise ValueError(
             "`eugen` must have no output activation: its features stand in "
             f"for the teacher's. Received: activation={eugen.activation}"

@@ -19,8 +19,7 @@ from keras_randproj.transfer.normal_equations import choose_ridge
 from keras_randproj.transfer.pool import Pool
 from keras_randproj.transfer.teacher import Teacher
 
-# Rows whose features are made at a time, and most rows that are held out.
-CHUNK = 4096
+# Most rows that are held out.
 MOST_HELD_OUT = 2**15
 
 
@@ -77,7 +76,8 @@ def fit(eugen: EUGenDense, teacher: Teacher, options: Options) -> Fitted:
     eugen.kernel.assign(head.kernel)
     if eugen.bias is not None:
         eugen.bias.assign(head.bias)
-    error = found.error(lambda x: _outputs(eugen, x))
+    error = found.error(lambda x: rows.outputs(eugen, x))
+    sums = None
     for name, most in (
         ("low_rank", budget),
         ("low_rank_in_memory", eugen.count_params()),
@@ -86,13 +86,13 @@ def fit(eugen: EUGenDense, teacher: Teacher, options: Options) -> Fitted:
             teacher.layers, teacher.activations, int(most)
         )
         if rival:
-            rival.fit(found.training_rows)
+            sums = rival.fit(found.training_rows, sums)
             numbers[f"{name}_error"] = found.error(rival)
             numbers[f"{name}_rank"] = rival.rank
             layers[name] = rival.as_layer
     if options.epochs:
         fine_tune(eugen, found.training_rows(), options)
-        tuned = found.error(lambda x: _outputs(eugen, x))
+        tuned = found.error(lambda x: rows.outputs(eugen, x))
         numbers["fine_tuned_error"] = tuned
     report = DistillationReport(
         layer=eugen.path or eugen.name,
@@ -176,14 +176,14 @@ class _Rows:
         )
         features: Any = None
         for x, y, weights, _ in self.teacher.rows():
-            x, y = as_rows(eugen, x, y, seen)
+            x, y = rows.as_rows(eugen, x, y, seen)
             if features is None:
                 features = self._start()
             out = rows.held_out(seen, len(x), options.validation_split)
             self._keep(
                 x[out], y[out], None if weights is None else weights[out]
             )
-            for part in _chunks(np.flatnonzero(~out)):
+            for part in rows.chunks(np.flatnonzero(~out)):
                 found = ops.convert_to_numpy(features(x[part]))
                 rows.check_finite(found, seen, "The features of `data`")
                 chosen = None if weights is None else weights[part]
@@ -257,7 +257,7 @@ class _Rows:
         width = features.width if columns is None else len(columns)
         sums = NormalEquations(width, self.eugen.units)
         for x, y, weights in self.kept:
-            for part in _chunks(np.arange(len(x))):
+            for part in rows.chunks(np.arange(len(x))):
                 found = ops.convert_to_numpy(features(x[part]))
                 found = found if columns is None else found[:, columns]
                 sums.add(found, y[part], weights[part])
@@ -267,7 +267,7 @@ class _Rows:
         """Inputs, targets, weights and the teacher's inputs, batch by batch."""
         seen = 0
         for x, y, weights, own in self.teacher.rows():
-            x, y = as_rows(self.eugen, x, y, seen)
+            x, y = rows.as_rows(self.eugen, x, y, seen)
             split = self.options.validation_split
             kept = ~rows.held_out(seen, len(x), split)
             seen += len(x)
@@ -279,17 +279,12 @@ class _Rows:
             yield from self.kept
             return
         for x, y, weights, _ in self.teacher.rows():
-            x, y = as_rows(self.eugen, x, y, 0)
+            x, y = rows.as_rows(self.eugen, x, y, 0)
             yield x, y, np.ones(len(x)) if weights is None else weights
 
     def error(self, function):
         """Relative error of a function of inputs on the judged rows."""
-        wrong = norm = 0.0
-        for x, y, weights in self._judged_rows():
-            found = function(x).astype("float64")
-            wrong += float(weights @ np.sum((found - y) ** 2, axis=1))
-            norm += float(weights @ np.sum(y.astype("float64") ** 2, axis=1))
-        return float(np.sqrt(wrong / (norm or 1.0)))
+        return rows.relative_error(function, self._judged_rows())
 
 
 def _solve(train, test, options, use_bias):
@@ -308,49 +303,3 @@ def _solve(train, test, options, use_bias):
             "Received: ridge=0"
         )
     return ridge, *train.solve(ridge, use_bias)
-
-
-def _chunks(index):
-    for start in range(0, len(index), CHUNK):
-        yield index[start : start + CHUNK]
-
-
-def _outputs(layer, x):
-    """A layer's outputs, some rows at a time."""
-    parts = [
-        ops.convert_to_numpy(layer(x[part]))
-        for part in _chunks(np.arange(len(x)))
-    ]
-    empty = np.zeros((0, layer.units), "float32")
-    return np.concatenate(parts) if parts else empty
-
-
-def as_rows(eugen, x, y, seen):
-    """Inputs and targets as matrices, once they are known to fit.
-
-    Args:
-        eugen: `EUGenDense`; it is built if it is not.
-        x: Array of inputs.
-        y: Array of targets.
-        seen: Integer, how many rows came before.
-
-    Raises:
-        ValueError: If they do not fit, or are not finite.
-    """
-    if not eugen.built:
-        eugen.build((None, x.shape[-1]))
-    x = x.reshape(-1, eugen.features.input_spec.axes[-1])
-    if y.shape[-1] != eugen.units and y.size != len(x) * eugen.units:
-        raise ValueError(
-            f"The teacher must give {eugen.units} outputs, as '{eugen.name}' "
-            f"does. Received outputs of shape {y.shape}"
-        )
-    y = y.reshape(-1, eugen.units)
-    if len(x) != len(y):
-        raise ValueError(
-            "Inputs and targets must have the same number of rows. "
-            f"Received: {len(x)} and {len(y)}"
-        )
-    rows.check_finite(x, seen, "Inputs in `data`")
-    rows.check_finite(y, seen, "Targets")
-    return x, y

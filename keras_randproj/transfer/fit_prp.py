@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from keras_randproj.layers import PRPDense
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
@@ -74,16 +73,16 @@ def fit_prp(
     )
     rival = LowRank.of(teacher.layers, teacher.activations, stored)
     mean = np.mean(np.concatenate([y for _, y, _ in held_out]), axis=0)
-    errors = {"mean_error": _error(lambda x: mean, held_out)}
+    errors = {"mean_error": rows.relative_error(lambda x: mean, held_out)}
     if rival:
         rival.fit(lambda: _split(teacher, split)[0])
-        errors["low_rank_error"] = _error(rival, held_out)
+        errors["low_rank_error"] = rows.relative_error(rival, held_out)
     report = DistillationReport(
         layer=prp.path or prp.name,
         rows=train.rows,
         held_out_rows=sum(len(x) for x, _, _ in held_out),
         ridge=RIDGE,
-        error=_error(lambda x: ops.convert_to_numpy(prp(x)), held_out),
+        error=rows.relative_error(lambda x: rows.outputs(prp, x), held_out),
         parameters=prp.count_params(),
         stored=stored,
         low_rank_rank=rival.rank if rival else None,
@@ -134,14 +133,3 @@ def _scale(inner, gram, cross):
     size = np.einsum("ij,ij->j", inner, gram @ inner)
     found = np.einsum("ij,ij->j", inner, cross)
     return np.divide(found, size, out=np.zeros_like(size), where=size > 0)
-
-
-def _error(function, held_out):
-    """Relative error of a function of inputs."""
-    wrong = norm = 0.0
-    for x, y, weights in held_out:
-        weights = np.ones(len(x)) if weights is None else weights
-        found = np.broadcast_to(function(x), y.shape).astype("float64")
-        wrong += float(weights @ np.sum((found - y) ** 2, axis=1))
-        norm += float(weights @ np.sum(y.astype("float64") ** 2, axis=1))
-    return float(np.sqrt(wrong / (norm or 1.0)))

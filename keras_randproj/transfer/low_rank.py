@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
+from keras_randproj.transfer.dense_layers import DenseLayers
 from keras_randproj.transfer.dense_layers import dense_layers
 from keras_randproj.transfer.normal_equations import NormalEquations
 from keras_randproj.transfer.normal_equations import scaled_solve
@@ -50,32 +51,44 @@ class LowRank:
         rank = min(spare // sum(map(sum, sizes)), *map(min, sizes))
         return cls(layers, activations, rank) if rank > 0 else None
 
-    def fit(self, pairs: Callable[[], Any]) -> "LowRank":
+    def fit(
+        self, pairs: Callable[[], Any], first: NormalEquations | None = None
+    ) -> NormalEquations:
         """Fits all layers, one after the other, each in a pass over the rows.
 
         Args:
             pairs: Function that returns an iterable of inputs, targets,
                 weights or `None`, and the teacher's own inputs or `None`.
+            first: What the fit of another rank returned, for the same rows.
+
+        Returns:
+            The sums of the first layer, which are the same for all ranks.
         """
-        for k, layer in enumerate(self.layers):
-            sums: Any = None
-            last = k == len(self.layers) - 1
-            for x, y, weights, teachers in pairs():
-                x = self._given(x)
-                if not last or not is_linear(self.activations[k]):
-                    # Before an activation, the teacher's own values.
-                    kernel, bias = kernel_and_bias(layer)
-                    y = (x if teachers is None else teachers) @ kernel + bias
-                if sums is None:
-                    sums = NormalEquations(x.shape[1], y.shape[1])
-                sums.add(x, y, weights)
+        first = first or self._sums(0, pairs())
+        for k in range(len(self.layers)):
+            sums = self._sums(k, pairs()) if k else first
             gram, cross, mean_x, mean_y = sums.centred()
             left, right = reduced_rank(gram, cross, self.rank)
             bias = mean_y - (mean_x @ left) @ right
             self.factors.append((left, right, bias))
-        return self
+        return first
 
-    def as_layer(self, rank: int) -> keras.Sequential:
+    def _sums(self, k, pairs):
+        """Sums over the inputs and targets of a layer."""
+        layer, sums = self.layers[k], None
+        last = k == len(self.layers) - 1
+        for x, y, weights, teachers in pairs:
+            x = self._given(x)
+            if not last or not is_linear(self.activations[k]):
+                # Before an activation, the teacher's own values.
+                kernel, bias = kernel_and_bias(layer)
+                y = (x if teachers is None else teachers) @ kernel + bias
+            if sums is None:
+                sums = NormalEquations(x.shape[1], y.shape[1])
+            sums.add(x, y, weights)
+        return sums
+
+    def as_layer(self, rank: int) -> DenseLayers:
         """The layers themselves, two for each of the teacher's.
 
         Args:

@@ -6,6 +6,7 @@ import keras
 
 from keras_randproj.layers import EUGenDense
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
+from keras_randproj.transfer.low_rank import is_linear
 
 
 def merge(eugen: EUGenDense, *following: Any) -> keras.layers.Layer:
@@ -62,7 +63,7 @@ def _check(eugen, following):
         raise ValueError(
             f"`eugen` must be a built `EUGenDense`. Received: {eugen}"
         )
-    if eugen.activation not in (None, keras.activations.linear):
+    if not is_linear(eugen.activation):
         raise ValueError(
             f"'{eugen.name}' cannot be merged: its output activation is not "
             f"linear. Received: activation={eugen.activation}"

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_randproj import _keras
@@ -10,6 +9,7 @@ from keras_randproj import matrices
 from keras_randproj.layers import EUGenDense
 from keras_randproj.layers.eugen.features import EUGenFeatures
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
+from keras_randproj.transfer.dense_layers import DenseLayers
 from keras_randproj.transfer.dense_layers import dense_layers
 from keras_randproj.transfer.forward_selection import forward_selection
 from keras_randproj.transfer.rebuild import build_like
@@ -116,7 +116,7 @@ class Pool:
         after = neurons + (self.order - 1) * self.size
         return np.concatenate([*blocks, after])
 
-    def neurons_alone(self, head: Any, rank: int) -> keras.Sequential:
+    def neurons_alone(self, head: Any, rank: int) -> DenseLayers:
         """The layers of a head on neurons and nothing else.
 
         Args:

@@ -61,9 +61,6 @@ class Probe:
         """It stands where no slot can be."""
         self.slots.pop(id(layer), None)
 
-    def __contains__(self, layer: Any) -> bool:
-        return id(layer) in self.slots
-
     def put(self, layer: Any, new: Any) -> None:
         """Has another layer run in the place of a layer of the model."""
         self.slots[id(layer)].content.layer = new

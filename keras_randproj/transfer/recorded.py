@@ -112,9 +112,8 @@ class Recorded:
                 "Received: no batches"
             )
         calls = self.probe.run(first[0])
-        blocks = {
-            id(b.first): b for b in self._exact(find_blocks(calls), first)
-        }
+        found = find_blocks(calls, self._starts_block)
+        blocks = {id(b.first): b for b in self._exact(found, first)}
         ignored = Conversion()
         for layer in {id(c.layer): c.layer for c in calls}.values():
             rule = self.rules.find(layer)
@@ -134,6 +133,10 @@ class Recorded:
             count = sum(id(call.layer) in parts for call in calls)
             item = Item(layer, last, made, block, residual, count, Spool())
             self.items.append(item)
+
+    def _starts_block(self, layer):
+        rule = self.rules.find(layer)
+        return rule is not None and takes_blocks(self.rules.pairs[rule][1])
 
     def _exact(self, blocks, batch):
         """Blocks in whose place their three steps give the same.

@@ -4,6 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
+# Rows that a layer is given at a time.
+CHUNK = 4096
+
 
 def is_one_shot(data):
     """Whether data can be read only once."""
@@ -141,3 +144,82 @@ def held_out(first_row, count, split):
     """
     index = first_row + np.arange(count)
     return np.floor((index + 1) * split) > np.floor(index * split)
+
+
+def chunks(index):
+    """Parts of an array of row numbers.
+
+    Args:
+        index: Integer array.
+    """
+    for start in range(0, len(index), CHUNK):
+        yield index[start : start + CHUNK]
+
+
+def outputs(layer, x):
+    """A layer's outputs, some rows at a time.
+
+    Args:
+        layer: Layer of `units` outputs.
+        x: Array `(rows, input_dim)`.
+
+    Returns:
+        Array `(rows, units)`.
+    """
+    parts = [
+        ops.convert_to_numpy(layer(x[part]))
+        for part in chunks(np.arange(len(x)))
+    ]
+    empty = np.zeros((0, layer.units), "float32")
+    return np.concatenate(parts) if parts else empty
+
+
+def relative_error(function, judged):
+    """`||function(x) - y|| / ||y||` over weighted rows.
+
+    Args:
+        function: Function of inputs `(rows, input_dim)`.
+        judged: Iterable of inputs, targets, and weights or `None`.
+
+    Returns:
+        Float.
+    """
+    wrong = norm = 0.0
+    for x, y, weights in judged:
+        weights = np.ones(len(x)) if weights is None else weights
+        y = y.astype("float64")
+        found = np.broadcast_to(function(x), y.shape).astype("float64")
+        wrong += float(weights @ np.sum((found - y) ** 2, axis=1))
+        norm += float(weights @ np.sum(y**2, axis=1))
+    return float(np.sqrt(wrong / (norm or 1.0)))
+
+
+def as_rows(eugen, x, y, seen):
+    """Inputs and targets as matrices, once they are known to fit.
+
+    Args:
+        eugen: `EUGenDense`; it is built if it is not.
+        x: Array of inputs.
+        y: Array of targets.
+        seen: Integer, how many rows came before.
+
+    Raises:
+        ValueError: If they do not fit, or are not finite.
+    """
+    if not eugen.built:
+        eugen.build((None, x.shape[-1]))
+    x = x.reshape(-1, eugen.features.input_spec.axes[-1])
+    if y.shape[-1] != eugen.units and y.size != len(x) * eugen.units:
+        raise ValueError(
+            f"The teacher must give {eugen.units} outputs, as '{eugen.name}' "
+            f"does. Received outputs of shape {y.shape}"
+        )
+    y = y.reshape(-1, eugen.units)
+    if len(x) != len(y):
+        raise ValueError(
+            "Inputs and targets must have the same number of rows. "
+            f"Received: {len(x)} and {len(y)}"
+        )
+    check_finite(x, seen, "Inputs in `data`")
+    check_finite(y, seen, "Targets")
+    return x, y

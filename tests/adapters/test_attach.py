@@ -83,7 +83,15 @@ def _unshared(forms):
     return [form for form in forms if not form.shared_size()]
 
 
-@pytest.mark.parametrize("how", ["keras", "clone", "pickle", "weights"])
+@pytest.mark.parametrize(
+    ("case", "how"),
+    [
+        *(("encoder", how) for how in ("keras", "clone", "pickle", "weights")),
+        ("image", "keras"),
+        ("image", "weights"),
+    ],
+    indirect=["case"],
+)
 def test_copies_of_an_adapted_model(case, rng, how, tmp_path):
     model, rules, x = case
     if how in ("clone", "weights"):

@@ -99,7 +99,14 @@ def test_a_backbone_of_keras_hub(rng, tmp_path):
     np.testing.assert_allclose(outputs(copy), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "mixed_bfloat16",
+        "bfloat16",
+        pytest.param("float16", marks=pytest.mark.one_backend),
+    ],
+)
 def test_low_precision_bases(x, rng, policy, tmp_path):
     inputs = keras.Input((8,))
     layer = keras.layers.Dense(6, "relu", dtype=policy, name="first")

@@ -51,7 +51,8 @@ def load(path):
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_a_file_loads_to_what_it_was(path, expected):
+def test_a_file_loads_to_what_it_was(path, expected, tmp_path):
+    """And weights are written as they were."""
     name, model = load(path)
     arrays, digests = expected[path.parent]
     found = models.projections_of(model)
@@ -72,13 +73,9 @@ def test_a_file_loads_to_what_it_was(path, expected):
         rtol=0,
         atol=tolerance * np.abs(wanted).max(),
     )
-
-
-@pytest.mark.parametrize("path", [p for p in FILES if ".h5" in p.id])
-def test_weights_are_written_as_they_were(path, tmp_path):
-    _, model = load(path)
-    model.save_weights(tmp_path / "again.weights.h5")
-    assert layout(tmp_path / "again.weights.h5") == layout(path)
+    if path.suffix == ".h5":
+        model.save_weights(tmp_path / "again.weights.h5")
+        assert layout(tmp_path / "again.weights.h5") == layout(path)
 
 
 def layout(path):
@@ -98,6 +95,7 @@ def layout(path):
     return found
 
 
+@pytest.mark.one_backend
 def test_every_model_of_a_release_is_there():
     assert RELEASES
     for folder in RELEASES:
@@ -109,8 +107,9 @@ def test_every_model_of_a_release_is_there():
     assert sum(sizes) < 2**21
 
 
+@pytest.mark.one_backend
 def test_a_set_is_never_written_again(tmp_path):
-    path = HERE.parents[1] / "tools" / "write_fixtures.py"
+    path = HERE / "write_fixtures.py"
     spec = importlib.util.spec_from_file_location("write_fixtures", path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)

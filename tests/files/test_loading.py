@@ -17,6 +17,7 @@ from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.files import check_sizes
 from keras_randproj.files import records_behind
+from keras_randproj.files.hdf5 import walk
 
 
 def build(seed=3):
@@ -84,6 +85,7 @@ def test_other_files_are_not_read_and_nothing_is_assigned(which, tmp_path):
     assert [layer.seed for layer in model.layers] == [9, 10]
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("which", range(5))
 def test_dense_refuses_them_once_it_has_assigned_its_kernel(which, tmp_path):
     """`keras.layers.Dense`, whose bias lies elsewhere."""
@@ -184,6 +186,20 @@ def test_a_deep_chain_of_groups_is_not_followed(tmp_path):
     with pytest.raises(ValueError, match="deep"):
         build().load_weights(path)
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("chunks", [None, (2**10,)])
+def test_a_mebibyte_may_be_declared(chunks, tmp_path):
+    """And nothing stored; all arrays in chunks of a file together."""
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("0", (2**18,), "f4", chunks=chunks)
+        groups = list(walk([file]))
+        assert groups[0].arrays["0"].shape == (2**18,)
+        more = 1 if chunks else 2**18 + 1
+        file.create_dataset("1", (more,), "f4", chunks=chunks and (1,))
+        with pytest.raises(ValueError, match="declares"):
+            list(walk([file]))
 
 
 @pytest.mark.parametrize("shard", [0, -1])

@@ -167,6 +167,8 @@ CHANGES = [
 ]
 
 
+# Refused before a backend has any of it.
+@pytest.mark.one_backend
 @pytest.mark.parametrize(("key", "change", "message"), CHANGES)
 def test_altered_files_are_refused(key, change, message, weights):
     path = weights(build())

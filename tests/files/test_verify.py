@@ -1,5 +1,8 @@
 """`verify`: files are checked without building their models."""
 
+import io
+import zipfile
+
 import archives
 import h5py
 import keras
@@ -8,7 +11,9 @@ import pytest
 
 from keras_randproj import PRPDense
 from keras_randproj import matrices
+from keras_randproj import projections
 from keras_randproj.files import NotCheckedError
+from keras_randproj.files import source
 from keras_randproj.files import verify
 from keras_randproj.files.summary import status
 from keras_randproj.files.summary import text
@@ -136,6 +141,60 @@ def test_other_files_are_refused(tmp_path):
         verify(tmp_path / "x.npz")
 
 
+def test_a_damaged_member_of_an_archive_gives_a_reason(tmp_path):
+    path = tmp_path / "m.keras"
+    keras.Sequential([keras.Input((4,)), PRPDense(2, seed=3)]).save(path)
+    data = path.read_bytes()
+    at = data.index(b"gaussian", data.index(b"\x89HDF"))
+    path.write_bytes(data[:at] + b"G" + data[at + 1 :])
+    with pytest.raises(ValueError, match="Bad CRC-32"):
+        verify(path)
+
+
+def test_weights_may_be_compressed_a_hundred_times(tmp_path):
+    """Keras compresses nothing; who does so is no enemy."""
+    path = tmp_path / "m.keras"
+    keras.Sequential([keras.Input((12,)), PRPDense(5, seed=3)]).save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    weights = io.BytesIO(members["model.weights.h5"])
+    with h5py.File(weights, "r+") as file:
+        file["beside"] = np.random.default_rng(1).integers(0, 2, 2**21, "u1")
+    members["model.weights.h5"] = weights.getvalue()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    assert path.stat().st_size < 2**20
+    assert [v.ok for v in verify(path)] == [True]
+
+
+@pytest.mark.parametrize(("version", "at"), [(0, 40), (1, 44), (2, 28)])
+def test_an_hdf5_file_ends_where_it_says(version, at, tmp_path):
+    """By its version: the rest of such a file is damaged, or follows it."""
+    path = tmp_path / "m.weights.h5"
+    head = bytearray(b"\x89HDF\r\n\x1a\n".ljust(64, b"\1"))
+    head[8], head[13 if version < 2 else 9] = version, 8
+    for size, said in ((64, "damaged HDF5"), (63, "nothing after it")):
+        head[at : at + 8] = size.to_bytes(8, "little")
+        path.write_bytes(head)
+        with pytest.raises(ValueError, match=said):
+            verify(path)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 999), (999, 1), (100, 70)])
+def test_whole_tiles_are_counted(shape):
+    """Four rows and two columns of gaussian entries come from one call."""
+    rows, cols = (-(-n // k) * k for n, k in zip(shape, (4, 2), strict=True))
+    assert matrices.get("gaussian").digest_cost(shape) == rows * cols
+
+
+def test_what_is_made_by_itself_counts_by_itself():
+    """A group of a count sketch takes time, however few its rows are."""
+    sketch = matrices.get("count_sketch")
+    assert sketch.digest_cost((2**18, 1)) > 2**27
+    assert sketch.digest_cost((2**18, 2**18)) < 2**23
+
+
 def test_a_model_without_projections_has_no_verdicts(tmp_path):
     path = tmp_path / "m.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(path)
@@ -173,6 +232,19 @@ def test_the_worst_gives_the_status(weights):
     assert status([right, unknown, right]) == 2
     assert status([wrong, unknown, right]) == status([right, wrong]) == 1
     assert "Not checked: learned parameters" in text([right])
+
+
+def test_the_number_of_shards_is_bounded(tmp_path, monkeypatch):
+    path = tmp_path / "m.weights.json"
+    layers = [PRPDense(12, seed=seed) for seed in (1, 2, 3)]
+    model = keras.Sequential([keras.Input((12,)), *layers])
+    model.save_weights(path, max_shard_size=600 / 6 / 2**30)
+    count = len(list(tmp_path.glob("*.h5")))
+    monkeypatch.setattr(source, "MAX_SHARDS", count)
+    assert len(verify(path)) == 3
+    monkeypatch.setattr(source, "MAX_SHARDS", count - 1)
+    with pytest.raises(NotCheckedError, match=f"names {count} shards"):
+        verify(path)
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])
@@ -225,6 +297,14 @@ def test_layers_that_share_a_matrix_must_agree(tmp_path):
     assert [v.ok for v in verdicts] == [True] * 3 + [False]
     with pytest.raises(ValueError, match="share"):
         keras.models.load_model(path)
+
+
+def test_layers_may_share_a_matrix_with_options(tmp_path):
+    path = tmp_path / "m.keras"
+    shared = projections.SparseTernary(12, density=0.25, seed=1)
+    layers = [PRPDense(12, projection=shared) for _ in range(2)]
+    keras.Sequential([keras.Input((12,)), *layers]).save(path)
+    assert status(verify(path)) == 0
 
 
 def test_a_family_of_ones_own_names_its_options(weights):

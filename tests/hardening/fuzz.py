@@ -172,6 +172,7 @@ def summary(lines):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mutants", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0, help="its number")
     parser.add_argument("--seconds", type=int, help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int)
@@ -194,7 +195,8 @@ def main():
 
     start = time.perf_counter()
     lines = []
-    for line in run(options.seed, range(options.mutants), options.few):
+    numbers = range(options.first, options.first + options.mutants)
+    for line in run(options.seed, numbers, options.few):
         lines.append(line)
         if line["outcome"] in outcomes.FAILURES:
             print(line, flush=True)
@@ -204,6 +206,7 @@ def main():
             break
     settings = {
         "seed": options.seed,
+        "first": options.first,
         "asked": options.mutants,
         "seconds": round(time.perf_counter() - start),
         "bound_bytes": BOUND,

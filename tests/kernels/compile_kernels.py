@@ -27,7 +27,9 @@ from triton.compiler import ASTSource
 
 from keras_randproj.kernels.levels import TABLES
 from keras_randproj.kernels.triton import few_rows
+from keras_randproj.kernels.triton import gradient_kernel
 from keras_randproj.kernels.triton import hadamard
+from keras_randproj.kernels.triton import hadamard_gradients
 from keras_randproj.kernels.triton import hadamard_kernels
 from keras_randproj.kernels.triton import product
 from keras_randproj.kernels.triton import product_kernels
@@ -41,7 +43,7 @@ DTYPES = {
     "float16": torch.float16,
     "float32": torch.float32,
 }
-KINDS = "forward", "back", "sums", "chosen", "added", "stages"
+KINDS = "forward", "back", "sums", "gradients", "chosen", "added", "stages"
 # Dtype, order, kind: each setting, and each way through the kernels.
 QUICK = [
     ("bfloat16", 2, "forward"),
@@ -49,6 +51,7 @@ QUICK = [
     ("bfloat16", 1024, "forward"),
     ("bfloat16", 4096, "forward"),
     ("bfloat16", 4096, "sums"),
+    ("bfloat16", 4096, "gradients"),
     ("bfloat16", 8192, "back"),
     ("bfloat16", 16384, "forward"),
     ("bfloat16", 32768, "back"),
@@ -108,6 +111,23 @@ def record_hadamard(dtype, order, kind):
         rows = order - order // 4 if chosen else order
         cols = order + order // 2 if chosen else order
         turned = kind in ("back", "added")
+        if kind == "gradients":
+            vector = empty(order)
+            hadamard_gradients.stage_gradients(
+                empty(4096, order),
+                empty(4096, order),
+                vector,
+                empty(1, order),
+                None,
+                vector,
+                0.5,
+                order,
+                order,
+                False,
+                True,
+                True,
+            )
+            return
         probe = empty(4096, cols) if kind == "sums" else None
         hadamard.launch(
             empty(4096, cols if turned else rows),
@@ -123,8 +143,12 @@ def record_hadamard(dtype, order, kind):
             probe=probe,
         )
 
-    names = "tile_kernel", "row_kernel"
-    return launches([(hadamard_kernels, name) for name in names], call)
+    names = [
+        (hadamard_kernels, "tile_kernel"),
+        (hadamard_kernels, "row_kernel"),
+        (gradient_kernel, "gradient_kernel"),
+    ]
+    return launches(names, call)
 
 
 # Family and storage: packed, code, bits, rows and columns of a tile, levels.

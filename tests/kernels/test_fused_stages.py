@@ -91,8 +91,8 @@ def test_what_the_gradients_launch(launched, rng):
     arrays, upstream = draw(matrices, 3, "float32", rng)
     run("triton", operands, arrays, upstream, "float32")
     # Forward; two inner activations; the last stage, with scale and bias;
-    # two stages; and forward once more, for the value.
-    assert launched == [3, 1, 1, 1, 1, 1, 1, 3]
+    # and two stages.
+    assert launched == [3, 1, 1, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_the_operator_keeps_torchs_rules(transposed):
     ("sides", "shape", "turned"),
     [
         (((16, 16), (2, 2)), (1024, 1024), True),
-        (((16, 16), (2, 2)), (600, 2500), False),
+        (((16, 16), (2, 2)), (600, 1100), False),
         (((16, 32), (2, 1)), (700, 300), False),
         (((16, 32), (2, 1)), (700, 300), True),
     ],

@@ -240,25 +240,6 @@ def test_a_file_of_other_features_is_refused(tmp_path):
         second.load_weights(tmp_path / "first.weights.h5")
 
 
-def test_another_backend_reads_the_file(tmp_path, rng, other_backend):
-    layers = [
-        EUGenDense(4, 9, seed=5, projection=family, **variant)
-        for family, variant in zip(
-            ["orthogonal", "hadamard", "gaussian", "rademacher"],
-            VARIANTS,
-            strict=True,
-        )
-    ]
-    model = keras.Sequential([keras.Input((6,)), *layers])
-    x = rng.normal(size=(3, 6)).astype("float32")
-    expected = numpy_of(model(x))
-    model.save(tmp_path / "model.keras")
-    path = str(tmp_path / "model.keras")
-    found = other_backend("predict", path, x.tolist())
-    difference = np.abs(np.array(found) - expected).max()
-    assert difference < 1e-3 * np.abs(expected).max()
-
-
 @pytest.mark.parametrize("use_bias", [True, False])
 def test_the_head_is_the_layers_own(use_bias):
     layer = EUGenDense(4, 8, use_bias=use_bias, trainable_projection=True)
@@ -358,3 +339,11 @@ def test_every_layer_inside_is_built(mode):
     layer.build((None, 6))
     # Keras traces a model anew in each `train_on_batch` otherwise.
     assert all(inner.built for inner in layer._flatten_layers())
+
+
+def test_names_of_modulated_blocks():
+    """The names that files and messages know the weights by."""
+    layer = EUGenDense(2, 6, modulation=True, seed=1, name="eugen")
+    layer.build((None, 4))
+    found = {weight.path.split("/")[-2] for weight in layer.weights}
+    assert "modulation" in found

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from keras import ops
 from keras_harness import run_layer_test
+from one_program import one_program
 
 from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import PRPTransformerBlock
+from keras_randproj import config
 from keras_randproj.matrices import derive_seed
 
 
@@ -86,12 +88,13 @@ def test_equals_keras_with_the_same_matrices(case, rng):
     like_keras(layer, reference, *inputs)
     # With scores Keras never takes JAX's fused attention, which refuses
     # values of another width than the keys.
-    expected, scores = reference(*inputs, return_attention_scores=True)
-    found = layer(*inputs, return_attention_scores=True)
-    close(found[0], expected)
-    close(found[1], scores)
-    fused = layer(*inputs)
-    close(fused, expected)
+    scores = {"return_attention_scores": True}
+    expected, found, fused = one_program(
+        lambda *x: (reference(*x, **scores), layer(*x, **scores), layer(*x))
+    )(*inputs)
+    close(found[0], expected[0])
+    close(found[1], expected[1])
+    close(fused, expected[0])
     assert fused.shape == layer.compute_output_shape(*shapes)
 
 
@@ -176,10 +179,16 @@ def test_masks_equal_keras(case, rng):
         mask[..., 0] = True
         mask[..., -1, -1] = False
     arguments = {"attention_mask": mask, "use_causal_mask": causal}
-    ours = numpy_of(layer(*inputs, **arguments))
-    theirs = numpy_of(reference(*inputs, **arguments))
+    found = one_program(
+        lambda *x: (
+            layer(*x, **arguments),
+            reference(*x, **arguments),
+            layer(*x),
+        )
+    )(*inputs)
+    ours, theirs, unmasked = map(numpy_of, found)
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    assert np.abs(ours - numpy_of(layer(*inputs))).max() > 1e-3
+    assert np.abs(ours - unmasked).max() > 1e-3
 
 
 FORMS = {
@@ -202,8 +211,19 @@ OF = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", OF)
+# Every form of one mask, and of the others one of each sort.
+GIVEN = [
+    *(("attention_mask", form) for form in FORMS),
+    ("query_mask", "nested list of booleans"),
+    ("query_mask", "tensor of integers"),
+    ("value_mask", "list of arrays"),
+    ("value_mask", "floats"),
+    ("key_mask", "list of tuples"),
+    ("key_mask", "integers"),
+]
+
+
+@pytest.mark.parametrize(("name", "form"), GIVEN)
 def test_masks_come_in_every_form_that_keras_takes(name, form, rng):
     layer = PRPMultiHeadAttention(2, 4, projection_seed=3)
     reference = keras.layers.MultiHeadAttention(2, 4)
@@ -220,6 +240,39 @@ def test_masks_come_in_every_form_that_keras_takes(name, form, rng):
     exact = numpy_of(layer(x, v, key=v, **{name: mask}))
     np.testing.assert_array_equal(ours, exact)
     assert np.abs(ours - numpy_of(layer(x, v))).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("shapes", "options"),
+    [
+        (((2, 3, 32), (2, 3, 4), (2, 3, 4)), {}),
+        (((2, 3, 4), (2, 3, 32), (2, 3, 4)), {"num_key_value_heads": 2}),
+        (((2, 3, 4), (2, 3, 4), (2, 3, 32)), {}),
+        (((2, 3, 4), (2, 3, 4), (2, 3, 4)), {"output_shape": 64}),
+    ],
+)
+def test_each_matrix_is_measured_before_any_is_made(
+    shapes, options, monkeypatch
+):
+    """Query, key, value and output, of which one is the largest."""
+    built: list = []
+    largest = 4 * 6 * (64 if "output_shape" in options else 32)
+
+    def build(limit):
+        monkeypatch.setattr(config, "_max_elements", limit)
+        layer = PRPMultiHeadAttention(4, 6, **options)
+        query, key, value = shapes
+        try:
+            layer.build(query, value, key)
+        finally:
+            built.append(bool(layer.weights))
+
+    if "num_key_value_heads" in options:
+        largest //= 2
+    build(max(largest, 4 * 6 * 4))
+    with pytest.raises(ValueError, match="entries"):
+        build(largest - 1)
+    assert built == [True, False]
 
 
 @pytest.mark.parametrize("attention", ["prp", "dense"])
@@ -260,8 +313,9 @@ INDEXES = {
 }
 
 
-@pytest.mark.parametrize("form", INDEXES)
-@pytest.mark.parametrize("as_list", [False, True])
+@pytest.mark.parametrize(
+    ("as_list", "form"), [(True, "integer"), *((False, f) for f in INDEXES)]
+)
 def test_caches_and_indexes_come_in_every_form(as_list, form, rng):
     layer = PRPMultiHeadAttention(2, 4, projection_seed=3)
     (x,) = inputs_of(rng, (2, 5, 8))
@@ -290,6 +344,9 @@ def test_a_cache_without_an_index_is_all_keys_and_values(rng):
         np.testing.assert_allclose(numpy_of(found), wanted, atol=1e-5)
         np.testing.assert_array_equal(numpy_of(kept), numpy_of(cache))
     assert np.abs(wanted - numpy_of(layer(x, other))).max() > 1e-3
+    symbolic = [keras.KerasTensor(each.shape) for each in (x, v, cache)]
+    specs = layer(*symbolic[:2], cache=symbolic[2])
+    assert [s.shape for s in specs] == [wanted.shape, cache.shape]
 
 
 def test_oracle_in_float64(rng):

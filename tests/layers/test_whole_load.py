@@ -79,8 +79,13 @@ def test_a_load_brings_everything(name, tmp_path):
     assert_same(state(target), state(source))
 
 
-@pytest.mark.parametrize("which", ["first", "last"])
-@pytest.mark.parametrize("name", [n for n in LAYERS if n != "eugen, trained"])
+# The digest that is wrong, where there are several.
+DAMAGED = [(name, "first") for name in LAYERS if name != "eugen, trained"]
+SEVERAL = "prp, deep", "eugen", "eugen, modulated", "attention", "block"
+DAMAGED += [(name, "last") for name in SEVERAL]
+
+
+@pytest.mark.parametrize(("name", "which"), DAMAGED)
 def test_a_refused_load_changes_nothing(name, which, tmp_path):
     """Whichever of the matrices has a wrong digest; twice the same."""
     path = tmp_path / "w.weights.h5"
@@ -197,3 +202,21 @@ if BACKEND == "tensorflow":
         status.assert_consumed()
         for a, b in zip(state(target)[1], state(source)[1], strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["projection", "prp, deep", "eugen"])
+def test_stores_may_be_plain_dicts(name):
+    """A new one for each layer, as Keras has them for `.npz` files."""
+    source, target = model(name, 1), model(name, 2)
+    pairs = zip(
+        source.layers[0]._flatten_layers(),
+        target.layers[0]._flatten_layers(),
+        strict=True,
+    )
+    before = state(target)
+    for theirs, ours in pairs:
+        assert_same(state(target), before)
+        store: dict = {}
+        theirs.save_own_variables(store)
+        ours.load_own_variables(store)
+    assert_same(state(target), state(source))

@@ -11,7 +11,9 @@ from keras_randproj import PRPDense
 from keras_randproj import config
 from keras_randproj import matrices
 from keras_randproj import projections
+from keras_randproj.kernels import shards
 from keras_randproj.matrices import registry
+from keras_randproj.projections.seeded_initializer import SeededInitializer
 
 FORMS = [
     *[(family, "dense") for family in oracle.FAMILIES],
@@ -45,8 +47,15 @@ def test_keras_layer_test(family, storage):
     )
 
 
-@pytest.mark.parametrize("lead", [(2,), (2, 3), (2, 1, 3), (2, 1, 2, 3)])
-@pytest.mark.parametrize(("family", "storage"), FORMS)
+# Stored matrices are multiplied in one way.
+RANKS = [(*form, (2, 1, 3)) for form in FORMS] + [
+    (*form, lead)
+    for form in (FORMS[0], *FORMS[4:7])
+    for lead in ((2,), (2, 3), (2, 1, 2, 3))
+]
+
+
+@pytest.mark.parametrize(("family", "storage", "lead"), RANKS)
 def test_any_rank(family, storage, lead, rng):
     x = rng.normal(size=(*lead, 13)).astype("float32")
     found = ops.convert_to_numpy(make(family, 7, storage)(x))
@@ -54,8 +63,9 @@ def test_any_rank(family, storage, lead, rng):
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("lead", [(0,), (0, 3), (2, 0)])
-@pytest.mark.parametrize("units", [7, 16, 40])
+@pytest.mark.parametrize(
+    ("units", "lead"), [(7, (0,)), (16, (2, 0)), (40, (0, 3))]
+)
 @pytest.mark.parametrize(("family", "storage"), FORMS)
 def test_empty_batches(family, storage, units, lead):
     y = make(family, units, storage)(np.zeros((*lead, 13), "float32"))
@@ -322,3 +332,37 @@ def test_names_of_families_are_unique(name):
         matrices.register(taken)
     with pytest.raises(ValueError, match="must be a subclass of `Family`"):
         matrices.register(int)
+
+
+def test_an_initializer_that_keras_calls_gives_the_value(monkeypatch):
+    """Whatever the layout; only while a weight is added it gives nothing."""
+    initializer = SeededInitializer(lambda spans, dtype: np.ones((2, 3)))
+    monkeypatch.setattr(shards, "concrete", lambda layout: layout)
+    monkeypatch.setattr(initializer, "_spread", lambda *found: found)
+    assert initializer((2, 3), "float32", "layout")[2] == "layout"
+    value = initializer((2, 3), "float32")
+    assert keras.ops.convert_to_numpy(value).shape == (2, 3)
+
+
+def test_what_cannot_be_divided_is_made_once_for_all_parts(monkeypatch):
+    whole, made = np.arange(12.0).reshape(3, 4), []
+
+    def block(spans, dtype):
+        made.append(spans)
+        return whole
+
+    def parts(block, shape, dtype, layout):
+        return [block(((0, 3), half), dtype) for half in layout]
+
+    initializer = SeededInitializer(block, divisible=False)
+    monkeypatch.setattr(shards, "concrete", lambda layout: layout)
+    monkeypatch.setattr(shards, "make", parts)
+    halves = initializer((3, 4), "float32", [(0, 2), (2, 4)])
+    np.testing.assert_array_equal(np.hstack(halves), whole)
+    assert made == [((0, 3), (0, 4))]
+
+
+def test_configs_of_development_versions_have_a_tie():
+    layer = projections.Gaussian(3, seed=5)
+    again = projections.Gaussian.from_config({**layer.get_config(), "tie": 1})
+    assert again.get_config() == layer.get_config()

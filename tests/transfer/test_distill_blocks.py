@@ -170,6 +170,56 @@ def test_methods_take_sequences_of_any_length(method, rng):
     assert np.linalg.norm(found - wanted) < 0.9 * np.linalg.norm(wanted)
 
 
+@pytest.mark.parametrize("method", ["low_rank", "neurons", "eugen"])
+def test_methods_hand_masks_on(method, rng, tmp_path, recwarn):
+    """Pads of any length change nothing, after a reload neither."""
+    tokens = rng.integers(1, 30, (60, 5))
+    inputs = keras.Input((None,), dtype="int32")
+    x = keras.layers.Embedding(30, 6, mask_zero=True)(inputs)
+    inner = keras.layers.Dense(20, "gelu", name="inner")(x)
+    x = keras.layers.Add()([x, keras.layers.Dense(6)(inner)])
+    teacher = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(x))
+    student, _ = distill(
+        teacher,
+        tokens,
+        {"*": feed_forwards(16, seed=3)},
+        pool=64,
+        neurons=True,
+        method=method,
+        verbose=0,
+    )
+    padded = np.pad(tokens, [(0, 0), (0, 4)])
+    student.save(tmp_path / "student.keras")
+    for model in (student, keras.saving.load_model(tmp_path / "student.keras")):
+        np.testing.assert_allclose(
+            numpy_of(model(padded)),
+            numpy_of(student(tokens)),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+    assert not [w for w in recwarn if "destroy the mask" in str(w.message)]
+
+
+def test_a_rule_for_the_second_of_three_layers(x):
+    """The first two would be a block, too, but no rule names their first."""
+    teacher = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(16, "relu", name="one"),
+            keras.layers.Dense(16, "relu", name="two"),
+            keras.layers.Dense(3, name="three"),
+        ]
+    )
+    rules = {"two": feed_forwards(8, seed=3)}
+    student, (report,) = distill(teacher, x, rules, pool=64, verbose=0)
+    assert isinstance(student.get_layer("two"), EUGenDense)
+    assert student.get_layer("two").units == 3
+    assert report.layer.endswith("two")
+    np.testing.assert_array_equal(
+        *(numpy_of(m.get_layer("one").kernel) for m in (teacher, student))
+    )
+
+
 def test_a_method_that_there_is_none_of(x):
     with pytest.raises(ValueError, match="needs a `pool`"):
         distill(sequential(), x, RULES, method="neurons", verbose=0)

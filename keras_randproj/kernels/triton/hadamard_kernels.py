@@ -236,33 +236,24 @@ def row_kernel(
         tl.program_id(0), batch, tl.num_programs(0), num_stages=STAGES
     ):
         line = tl.full((), 0, tl.int64) + block
-        parts = ()
-        for tile in tl.static_range(TILES):
-            _, index = entries(tile, SHAPE)
-            at, here = place(
-                index, slots, group, inputs, TRANSPOSED, CHOSEN, SHAPE
-            )
-            part = fetch(x, line * inputs + at, here, FULL)
-            parts += (part,)  # type: ignore[assignment]
         tiles = ()
         for tile in tl.static_range(TILES):
             _, index = entries(tile, SHAPE)
             at, here = place(
                 index, slots, group, inputs, TRANSPOSED, CHOSEN, SHAPE
             )
-            each = tl.zeros(index.shape, tl.float32)
-            if block >= 0:
-                each = factor(
-                    alphas[0],
-                    signs[0] + group * ORDER,
-                    at,
-                    here,
-                    gain,
-                    ALPHA,
-                    not TRANSPOSED,
-                    FULL,
-                )
-            tiles += (parts[tile] * each,)  # type: ignore[assignment]
+            part = fetch(x, line * inputs + at, here, FULL)
+            part *= factor(
+                alphas[0],
+                signs[0] + group * ORDER,
+                at,
+                here,
+                gain,
+                ALPHA,
+                not TRANSPOSED,
+                FULL,
+            )
+            tiles += (part,)  # type: ignore[assignment]
         tiles = butterflies(tiles)
         for tile in tl.static_range(TILES):
             values = products(tiles[tile], left, right, SHAPE, PARTS, WIDE)
@@ -270,16 +261,12 @@ def row_kernel(
             to, there = place(
                 index, slots, group, outputs, not TRANSPOSED, CHOSEN, SHAPE
             )
-            after = tl.full(index.shape, 1, tl.float32)
-            term = tl.zeros(index.shape, tl.float32)
-            if block >= 0:
-                if TRANSPOSED:
-                    after *= fetch(signs[0], index, there, FULL)
-                if SCALE:
-                    after *= fetch(scale, to, there, FULL)
-                if BIAS:
-                    term += fetch(bias, to, there, FULL)
-            values = values * after + term
+            if TRANSPOSED:
+                values *= fetch(signs[0], index, there, FULL)
+            if SCALE:
+                values *= fetch(scale, to, there, FULL)
+            if BIAS:
+                values += fetch(bias, to, there, FULL)
             store(y, values, line * outputs + to, there, FULL)
 
 

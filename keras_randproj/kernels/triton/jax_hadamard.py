@@ -1,9 +1,4 @@
-"""The Hadamard kernels for JAX, through jax-triton, with gradients.
-
-jax-triton takes arrays before outputs and no tuples, so each kernel has an
-entrance of its own; what it takes of the compiler is the same. Sizes are
-constants, as shapes are in JAX.
-"""
+"""The Hadamard kernels for JAX, through jax-triton, with gradients."""
 
 import functools
 import math
@@ -13,117 +8,16 @@ import jax.numpy as jnp
 import jax_triton
 import numpy as np
 import triton
-import triton.language as tl
 
-from keras_randproj.kernels.triton.hadamard_kernels import row_kernel
-from keras_randproj.kernels.triton.hadamard_kernels import tile_kernel
+from keras_randproj.kernels.triton.jax_entrances import gradients_entrance
+from keras_randproj.kernels.triton.jax_entrances import rows_entrance
+from keras_randproj.kernels.triton.jax_entrances import sums_entrance
 from keras_randproj.kernels.triton.settings import PARTS
+from keras_randproj.kernels.triton.settings import gradient_setting
 from keras_randproj.kernels.triton.settings import setting
 
 # An H100, for programs that are lowered where there is no GPU.
 CAPABILITY, PROCESSORS = 90, 132
-
-
-@triton.jit
-def _rows(
-    x,
-    alpha,
-    signs,
-    slots,
-    scale,
-    bias,
-    y,
-    SIZES: tl.constexpr,
-    CHOSEN: tl.constexpr,
-    TRANSPOSED: tl.constexpr,
-    GROUPS: tl.constexpr,
-    FULL: tl.constexpr,
-    WHOLE: tl.constexpr,
-    SHAPE: tl.constexpr,
-    PARTS: tl.constexpr,
-    STAGES: tl.constexpr,
-):
-    """The modulated projection, without sums."""
-    kernel: tl.constexpr = row_kernel if WHOLE else tile_kernel
-    kernel(
-        x,
-        (alpha,),
-        (signs,),
-        slots,
-        scale,
-        bias,
-        x,
-        y,
-        x,
-        SIZES[0],
-        SIZES[1],
-        SIZES[2],
-        SIZES[3],
-        True,
-        True,
-        True,
-        CHOSEN,
-        False,
-        True,
-        TRANSPOSED,
-        GROUPS,
-        FULL,
-        SHAPE,
-        PARTS,
-        STAGES,
-        False,
-    )
-
-
-@triton.jit
-def _sums(
-    x,
-    alpha,
-    signs,
-    slots,
-    scale,
-    probe,
-    y,
-    sums,
-    SIZES: tl.constexpr,
-    CHOSEN: tl.constexpr,
-    TRANSPOSED: tl.constexpr,
-    GROUPS: tl.constexpr,
-    FULL: tl.constexpr,
-    WHOLE: tl.constexpr,
-    SHAPE: tl.constexpr,
-    PARTS: tl.constexpr,
-    STAGES: tl.constexpr,
-):
-    """The same with the sums that `probe` asks for."""
-    tile_kernel(
-        x,
-        (alpha,),
-        (signs,),
-        slots,
-        scale,
-        scale,
-        probe,
-        y,
-        sums,
-        SIZES[0],
-        SIZES[1],
-        SIZES[2],
-        SIZES[3],
-        True,
-        True,
-        False,
-        CHOSEN,
-        True,
-        True,
-        TRANSPOSED,
-        GROUPS,
-        FULL,
-        SHAPE,
-        PARTS,
-        STAGES,
-        False,
-    )
 
 
 def target():
@@ -174,7 +68,7 @@ def call(x, alpha, signs, slots, scale, last, sizes, transposed, sums):
         jnp.zeros((1,), jnp.int32) if slots is None else slots,
         scale,
         last,
-        kernel=_sums if sums else _rows,
+        kernel=sums_entrance if sums else rows_entrance,
         out_shape=shapes,
         grid=(programs, lanes),
         num_warps=chosen.warps,
@@ -192,47 +86,104 @@ def call(x, alpha, signs, slots, scale, last, sizes, transposed, sums):
     return (found[0], found[1].sum(0)) if sums else found[0]
 
 
-def batched(x, alpha, signs, slots, scale, last, sizes, transposed, sums):
+def gradients(upstream, x, alpha, signs, slots, scale, sizes, transposed):
+    """`(dx, of alpha, of scale, of bias)`, the latter float32."""
+    rows, cols, gain = sizes
+    groups, order = signs.shape
+    dtype = jnp.dtype(x.dtype).name
+    chosen = gradient_setting(groups, order, dtype)
+    if chosen is None:
+        dx, inner = call(
+            upstream, scale, signs, slots, alpha, x, sizes, not transposed, True
+        )
+        ones = jnp.ones_like(scale)
+        _, outer = call(
+            x, alpha, signs, slots, ones, upstream, sizes, transposed, True
+        )
+        return dx, inner[0], *outer
+    batch, inputs = x.shape
+    outputs = upstream.shape[1]
+    capability, processors = target()
+    programs = min(chosen.waves * processors, batch)
+    dx, sums = jax_triton.triton_call(
+        upstream,
+        x,
+        alpha,
+        signs,
+        jnp.zeros((1,), jnp.int32) if slots is None else slots,
+        scale,
+        kernel=gradients_entrance,
+        out_shape=[
+            jax.ShapeDtypeStruct(x.shape, x.dtype),
+            jax.ShapeDtypeStruct((programs, inputs + 2 * outputs), jnp.float32),
+        ],
+        grid=(programs,),
+        num_warps=chosen.warps,
+        compute_capability=capability,
+        SIZES=(batch, rows, cols, gain),
+        CHOSEN=slots is not None,
+        TRANSPOSED=transposed,
+        FULL=slots is None and rows == order and cols == order,
+        SHAPE=chosen.shape(order, transposed),
+        BACK=chosen.shape(order, not transposed),
+        PARTS=PARTS[dtype],
+        STAGES=chosen.stages,
+    )
+    return dx, *jnp.split(sums.sum(0), (inputs, inputs + outputs))
+
+
+def one_by_one(function, *arrays):
+    """A call with a rule for `jax.vmap`: one after the other."""
+    run = jax.custom_batching.custom_vmap(function)
+
+    @run.def_vmap
+    def rule(size, mapped, *arrays):
+        out = _map(run, size, mapped, arrays)
+        return out, jax.tree.map(lambda _: True, out)
+
+    return run(*arrays)
+
+
+def _map(run, size, mapped, arrays):
+    def one(nth):
+        return run(
+            *(
+                array[nth] if is_mapped else array
+                for array, is_mapped in zip(arrays, mapped, strict=True)
+            )
+        )
+
+    return jax.lax.map(one, jnp.arange(size))
+
+
+def batched(x, alpha, signs, slots, scale, bias, sizes, transposed):
     """`call` with a rule for `jax.vmap`.
 
-    Rows of a batch of batches go through together where x alone has them and
-    nothing is summed over them; else one batch follows the other.
+    Rows of a batch of batches go through together where x alone has them;
+    else one batch follows the other.
     """
 
     @jax.custom_batching.custom_vmap
-    def run(*arrays):
-        x, alpha, signs, slots, scale, last = arrays
+    def run(x, alpha, signs, slots, scale, bias):
         return call(
-            x, alpha, signs, slots, scale, last, sizes, transposed, sums
+            x, alpha, signs, slots, scale, bias, sizes, transposed, False
         )
 
     @run.def_vmap
     def rule(size, mapped, *arrays):
-        if mapped[0] and not any(jax.tree.leaves(mapped[1:])) and not sums:
+        if mapped[0] and not any(jax.tree.leaves(mapped[1:])):
             x, *vectors = arrays
             y = run(x.reshape(-1, x.shape[-1]), *vectors)
             return y.reshape(size, -1, y.shape[-1]), True
+        return _map(run, size, mapped, arrays), True
 
-        def one(nth):
-            return run(
-                *(
-                    array[nth] if is_mapped else array
-                    for array, is_mapped in zip(arrays, mapped, strict=True)
-                )
-            )
-
-        out = jax.lax.map(one, jnp.arange(size))
-        return out, (True, True) if sums else True
-
-    return run(x, alpha, signs, slots, scale, last)
+    return run(x, alpha, signs, slots, scale, bias)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(6, 7))
 def hadamard(x, alpha, signs, slots, scale, bias, sizes, transposed):
     """`scale * gain * ((alpha * x) P) + bias`; see `call`."""
-    return batched(
-        x, alpha, signs, slots, scale, bias, sizes, transposed, False
-    )
+    return batched(x, alpha, signs, slots, scale, bias, sizes, transposed)
 
 
 def _ahead(x, alpha, signs, slots, scale, bias, sizes, transposed):
@@ -242,16 +193,13 @@ def _ahead(x, alpha, signs, slots, scale, bias, sizes, transposed):
 
 def _back(sizes, transposed, kept, upstream):
     x, alpha, signs, slots, scale, bias = kept
-    dx, inner = batched(
-        upstream, scale, signs, slots, alpha, x, sizes, not transposed, True
-    )
-    ones = jnp.ones_like(scale)
-    _, outer = batched(
-        x, alpha, signs, slots, ones, upstream, sizes, transposed, True
+    back = functools.partial(gradients, sizes=sizes, transposed=transposed)
+    dx, inner, *outer = one_by_one(
+        back, upstream, x, alpha, signs, slots, scale
     )
     return (
         dx,
-        inner[0].astype(alpha.dtype),
+        inner.astype(alpha.dtype),
         jnp.zeros_like(signs),
         None if slots is None else np.zeros(slots.shape, jax.dtypes.float0),
         outer[0].astype(scale.dtype),

@@ -4,24 +4,21 @@ A block of P is made for up to `MOST_TOGETHER` rows of the batch. Signs, of
 which a generator's call makes 128, are packed once for all of them.
 """
 
-import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from dataclasses import replace
-from typing import Any
 
 import torch
 import triton
 from torch import Tensor
 
-from keras_randproj.kernels.levels import TABLES
 from keras_randproj.kernels.triton import few_rows
 from keras_randproj.kernels.triton import product_kernels
 from keras_randproj.kernels.triton import sign_words
 from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.hadamard_operator import NAMESPACE
+from keras_randproj.kernels.triton.matrix import Matrix
 
 # Above it P is written chunk by chunk and the library multiplies: of packed
 # words, and of a seed from which a program makes its block.
@@ -39,68 +36,14 @@ BLOCK = 64
 BLOCK_OF_SIGNS = 128
 # Programs that a processor has room for: where P stands on the right of a
 # product, and on the left.
-WAVES = 2
-WAVES_LEFT = 3
-WARPS, STAGES = 8, 2
+WAVES, WARPS, STAGES = 2, 8, 2
+WAVES_LEFT, WARPS_LEFT, STAGES_LEFT = 2, 4, 3
 # The fewest rows of the batch that tensor cores multiply.
 LEAST_ROWS = 16
 # bfloat16 parts of a float32.
 PARTS = 3
 # Blocks of inputs that a split adds up at least.
 SPLIT_BLOCKS = 2
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """P as the kernels take it.
-
-    Args:
-        source: int32 key `(4,)`, or packed words.
-        rows: Rows of P.
-        cols: Columns of P.
-        packed: 1 where `source` holds words, else 0.
-        code: The family's word of the counter.
-        bits: Bits an entry.
-        tile_rows: Rows of a tile, or entries of a word.
-        tile_cols: Columns of a tile; 1 where it is packed.
-        levels: How codes become entries, see `kernels.levels`.
-        tile_row: Tile row where the matrix begins.
-        tile_col: Tile column where it begins.
-    """
-
-    source: Any
-    rows: int
-    cols: int
-    packed: int
-    code: int
-    bits: int
-    tile_rows: int
-    tile_cols: int
-    levels: int
-    tile_row: int = 0
-    tile_col: int = 0
-
-    def constants(self):
-        return {
-            "PACKED": bool(self.packed),
-            "CODE": self.code,
-            "BITS": self.bits,
-            "TILE_ROWS": self.tile_rows,
-            "TILE_COLS": self.tile_cols,
-            "LEVELS": max(self.levels, -1),
-        }
-
-    def values(self):
-        """The table of all codes; any pointer where there is none."""
-        if self.levels >= 0:
-            return self.source
-        return _table(-1 - self.levels, self.source.device)
-
-
-@functools.cache
-def _table(number, device):
-    """A table on the device, copied once."""
-    return torch.from_numpy(TABLES[number]).to(device)
 
 
 def multiply(matrix, x, alpha, scale, bias, gain, transposed):
@@ -197,8 +140,8 @@ def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
         **matrix.constants(),
         PARTS=PARTS if parted else 1,
         WIDE=INTERPRETED,
-        num_warps=WARPS,
-        num_stages=STAGES,
+        num_warps=WARPS_LEFT if left else WARPS,
+        num_stages=STAGES_LEFT if left else STAGES,
     )
     if splits > 1:
         finish(target, scale, bias, y, gain, splits, given)

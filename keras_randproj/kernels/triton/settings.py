@@ -78,8 +78,8 @@ GRADIENTS = {
     256: Setting((16, 16)),
     512: Setting((16, 32)),
     1024: Setting((32, 32)),
-    2048: Setting((32, 64), warps=8),
-    4096: Setting((64, 64), warps=8),
+    2048: Setting((32, 64)),
+    4096: Setting((64, 64), warps=8, waves=1),
 }
 # Above it a program has no registers for the parts of a float32, and the
 # library's two products are taken.

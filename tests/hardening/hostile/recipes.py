@@ -70,6 +70,12 @@ def largest():
     return of(shape=(2**62, 2**62), digest=NO_DIGEST)
 
 
+@case(NOT_CHECKED)
+def groups_of_one():
+    """Each of which is sorted by itself."""
+    return of(family="count_sketch", shape=(2**22, 1), digest=NO_DIGEST)
+
+
 @case(WRONG)
 def many():
     """Each within the limit, and four times the limit together."""

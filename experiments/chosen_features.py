@@ -1,0 +1,212 @@
+"""Features chosen from a pool, on two networks of the pages before.
+
+    KERAS_BACKEND=jax python -m experiments.chosen_features [--fast]
+
+The hidden layer of the MNIST MLP together with its head, and the hidden layers
+of the radiance field of `experiments.implicit_scene`, are replaced in closed
+form, without labels, pixels or backpropagation. Rivals store as many numbers
+and are fitted to the same rows. Teachers are kept below build/, and a run that
+was stopped goes on where it was.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from experiments import implicit_scene as scene
+from experiments.results_file import where
+from experiments.results_file import write
+from keras_randproj import distill
+from keras_randproj.demo import datasets
+from keras_randproj.transfer import feed_forwards
+from keras_randproj.transfer import to_eugen
+
+PATH = Path(__file__).parent / "results/chosen_features.json"
+BUILD = Path("build/chosen_features")
+IMAGES, POINTS, POOL, SEEDS = 20_000, 40_000, 4096, 3
+EPOCHS = 3  # Of the MLP, as in compress_a_trained_model.
+
+CHOSEN, EUGEN = {"neurons": True}, {}
+LOW_RANK, NEURONS = {"method": "low_rank"}, {"neurons": True}
+NEURONS = {**NEURONS, "method": "neurons"}
+
+
+def kept(name, train):
+    """A teacher, trained once."""
+    path = BUILD / f"{name}.keras"
+    if not path.exists():
+        BUILD.mkdir(parents=True, exist_ok=True)
+        keras.utils.set_random_seed(0)
+        train().save(path)
+    return keras.models.load_model(path)
+
+
+def stored(reports):
+    return sum(report.stored for report in reports)
+
+
+# --- The MLP.
+
+ORDER_2 = {"order": 2, "shift": None, "norm_feature": True}
+# Name, features, options of the features, of `distill`, whether from a pool.
+MLP = [
+    ("first rows, order 2", 123, ORDER_2, EUGEN, False),
+    ("rows chosen, order 2", 123, ORDER_2, EUGEN, True),
+    ("first rows", 235, {}, EUGEN, False),
+    ("rows chosen", 235, {}, EUGEN, True),
+    ("rows and neurons chosen", 235, {}, CHOSEN, True),
+    ("rows and neurons chosen", 469, {}, CHOSEN, True),
+    ("rows and neurons chosen", 940, {}, CHOSEN, True),
+    ("low rank", 235, {}, LOW_RANK, False),
+    ("low rank", 940, {}, LOW_RANK, False),
+    ("neurons alone", 940, {}, NEURONS, True),
+]
+
+
+def mlp(data, epochs):
+    (x, y), _ = data
+    names = "hidden_1", "hidden_2"
+    hidden = [keras.layers.Dense(512, "relu", name=name) for name in names]
+    head = keras.layers.Dense(10, name="head")
+    model = keras.Sequential([keras.Input(x.shape[1:]), *hidden, head])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    model.fit(x, y, 128, epochs, verbose=0)
+    return model
+
+
+def accuracy(model, test):
+    logits = model.predict(test[0], batch_size=1000, verbose=0)
+    return float(np.mean(logits.argmax(-1) == test[1]))
+
+
+def of_mlp(settings):
+    data = datasets.load("mnist")
+    teacher = kept("mlp", lambda: mlp(data, EPOCHS))
+    settings["mlp_accuracy"] = accuracy(teacher, data[1])
+    images = data[0][0][: settings["images"]]
+
+    def row(features, layer, options, seed):
+        rules = {"hidden_2": feed_forwards(features, seed=seed, **layer)}
+        student, reports = distill(teacher, images, rules, **options)
+        return student, reports, {"accuracy": accuracy(student, data[1])}
+
+    return row
+
+
+# --- The field. Layers, as many numbers as EUGens of 64 features store.
+
+FIELDS = [
+    ("first rows", 64, {}, EUGEN, False),
+    ("rows and neurons chosen", 64, {}, CHOSEN, True),
+    ("low rank", 64, {}, LOW_RANK, False),
+    ("the best of each", 64, {}, {**CHOSEN, "method": "best"}, True),
+    ("rows and neurons chosen, last two layers merged", 64, {}, CHOSEN, True),
+]
+
+
+def of_field(settings):
+    rays, pixels = scene.views(scene.VIEWS, seed=0)
+    test = scene.views(4, seed=1)
+
+    def train():
+        model = scene.field(scene.dense)
+        scene.train(model, (rays, pixels))
+        return model
+
+    teacher = kept("field", train)
+    points = scene.some_points(rays, settings["points"])
+
+    def judged(model):
+        picture = scene.Picture(model)
+        found = picture.predict(test[0], batch_size=256, verbose=0)
+        return scene.psnr(found, test[1])
+
+    settings["field_psnr"] = judged(teacher)
+    settings["field_cut_by_svd_psnr"] = judged(scene.cut(teacher)[0])
+
+    def row(features, layer, options, seed):
+        one = {
+            **scene.EUGEN,
+            "projection": "gaussian",
+            "shift": 1.0,
+            "norm_feature": False,
+            **layer,
+        }
+        rules = {
+            f"hidden_{k}": to_eugen(features, **{**one, "seed": 10 * k + seed})
+            for k in (2, 3, 4)
+        }
+        if options.pop("merged", False):
+            # The head is stored in any case: its numbers come on top.
+            budget = features * (1 + scene.WIDTH) + 5 * scene.WIDTH
+            rules["hidden_4"] = feed_forwards(budget // 5, seed=seed)
+        student, reports = distill(teacher, points, rules, **options)
+        return student, reports, {"psnr": judged(student)}
+
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fast", action="store_true", help="a small trial")
+    parser.add_argument("--only", choices=("mlp", "field"))
+    options = parser.parse_args()
+    settings = {"images": IMAGES, "points": POINTS, "pool": POOL}
+    seeds, path = SEEDS, PATH
+    if options.fast:
+        settings.update(images=1000, points=1000, pool=1000)
+        seeds, path = 1, BUILD / "fast.json"
+    rows, runs = [], []
+    if path.exists() and not options.fast:
+        found = json.loads(path.read_text())
+        rows, runs = found["rows"], found["where"]
+        settings = {**found["settings"], **settings}
+    names = "network", "variant", "features", "seed"
+    done = {tuple(row[name] for name in names) for row in rows}
+    runs.append(where())
+    for network, variants, make in (
+        ("mlp", MLP, of_mlp),
+        ("field", FIELDS, of_field),
+    ):
+        if options.only not in (None, network):
+            continue
+        fit = make(settings)
+        print(settings, flush=True)
+        for seed in range(seeds):
+            for name, features, layer, extra, chooses in variants:
+                key = network, name, features, seed
+                # Nothing in a low rank is random.
+                if key in done or (seed and name == "low rank"):
+                    continue
+                extra = {"verbose": 0, **extra}
+                if chooses:
+                    extra["pool"] = settings["pool"] // layer.get("order", 1)
+                if "merged" in name:
+                    extra["merged"] = True
+                start = time.perf_counter()
+                _, reports, reached = fit(features, layer, extra, seed)
+                rows.append(
+                    {
+                        **dict(zip(names, key, strict=True)),
+                        **reached,
+                        "stored": [r.stored for r in reports],
+                        "seconds": time.perf_counter() - start,
+                        "errors": [r.error for r in reports],
+                        "low_rank_errors": [r.low_rank_error for r in reports],
+                        "neurons_errors": [r.neurons_error for r in reports],
+                        "neurons": [r.neurons for r in reports],
+                        "methods": [r.method for r in reports],
+                    }
+                )
+                print(rows[-1], flush=True)
+                command = "python -m experiments.chosen_features"
+                write(path, command, runs, rows, **settings)
+
+
+if __name__ == "__main__":
+    main()
