@@ -44,6 +44,10 @@ class Form:
         """Size of a vector that all layers with this form share; 0 for none."""
         return 0
 
+    def signed(self, vector: Any, roots: Any) -> Any:
+        """What the layers look up their parts of a shared vector in."""
+        raise NotImplementedError
+
     def initializer(self, name: str) -> Any:
         """What a learned array is filled with."""
         return "zeros"
