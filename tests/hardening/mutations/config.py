@@ -166,6 +166,9 @@ def smuggle_callable(tree, rng):
     path = _any(tree, rng, lambda path: path[-1] == "class_name")
     module, name = CALLABLES[rng.integers(len(CALLABLES))]
     parent = _at(tree, path[:-1])
+    if not isinstance(parent, dict):
+        # The tree names no class: it becomes one.
+        _set(tree, path, parent := {})
     parent.update(module=module, class_name=name, registered_name=name)
     if rng.integers(2):
         parent["class_name"] = "function"
