@@ -21,6 +21,9 @@ COLOURS = {
     "PRP, hadamard": "#3949ab",
     "PRP, gaussian": "#ef8a17",
     "PRP, Dense head": "#00897b",
+    "Dense, int8": "#6d4c41",
+    "Dense, int4": "#000000",
+    "block-diagonal": "#ef8a17",
     "torch": "#8e24aa",
     "jax": "#0097a7",
     "tensorflow": "#689f38",
@@ -106,6 +109,35 @@ def accuracy_against_bytes():
     # For the README: package indexes show no SVG.
     metadata = {"Software": None}
     figure.savefig(path.with_suffix(".png"), dpi=110, metadata=metadata)
+
+
+def frontier():
+    rows = Results("experiments/frontier").rows
+    figure, on = axes(
+        xlabel="bytes of the model's file, compressed",
+        ylabel="test accuracy on MNIST, %",
+        xscale="log",
+        ylim=(91, 98.6),
+        xlim=(9e3, 5e6),
+    )
+    places = {
+        "PRP": {"dx": -40, "dy": 8, "k": 2},
+        "Dense": {"dx": -24, "dy": -18},
+        "Dense, int8": {"dx": 8, "dy": 2},
+        "Dense, int4": {"dx": -6, "dy": 22, "k": 0},
+        "low rank": {"dx": 4, "dy": -16},
+        "block-diagonal": {"dx": -62, "dy": 12},
+    }
+    for family, place in places.items():
+        of = rows[rows.family == family].sort_values("compact_bytes")
+        x, y = of.compact_bytes.to_list(), (100 * of.accuracy).to_list()
+        line(on, x, y, family, **place)
+    ticks(
+        on.xaxis,
+        [1e4, 1e5, 1e6],
+        lambda v: f"{v / 1e3:.0f} KB" if v < 1e6 else f"{v / 1e6:.0f} MB",
+    )
+    save(figure, "frontier_mnist")
 
 
 def adapters_against_bytes():
@@ -213,6 +245,7 @@ def speed(axis, fixed, value, name, label):
 if __name__ == "__main__":
     accuracy_against_bytes()
     adapters_against_bytes()
+    frontier()
     accuracy_against_parameters("mnist", "MNIST", (90, 99))
     accuracy_against_parameters("fashion_mnist", "Fashion-MNIST", (84, 90))
     speed("d", "batch", 256, "benchmark_width", "features, in and out")
