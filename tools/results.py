@@ -76,7 +76,6 @@ LABELS = [
     (r"^inference ahead of time", "inference, compiled ahead of time"),
     (r"^ahead of time", "compiled ahead of time"),
     (r"predict_on_batch", "`predict_on_batch`"),
-    (r"^other learned numbers", "other trained parameters"),
     (r", beside a copy beyond the cache", " against copying data from memory"),
     (r", beside a copy", " against copying its data"),
     (r", beside an empty model", " against an empty model"),

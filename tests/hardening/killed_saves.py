@@ -30,7 +30,7 @@ SPAN = 1.3
 
 
 def build():
-    """A model with a megabyte of learned numbers."""
+    """A model with a megabyte of trained parameters."""
     layer = PRPDense(64, seed=1, residual_rank=2048)
     return keras.Sequential([keras.Input((64,)), layer])
 

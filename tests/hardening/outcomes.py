@@ -6,7 +6,7 @@ REFUSED = "refused"
 # numbers; to matrices of the file in other places; to another architecture.
 IDENTICAL, NUMBERS, MOVED, CONFIGURATION = LOADED = (
     "identical",
-    "other learned numbers",
+    "other trained parameters",
     "matrices of the file, moved",
     "other configuration",
 )

@@ -23,7 +23,7 @@ def describe(seed):
 
 
 def write(path, description, seed):
-    """Saves a model of random seeds and random learned numbers.
+    """Saves a model of random seeds and random trained parameters.
 
     What it computes goes to a file beside it.
 

@@ -2,7 +2,7 @@
 
     python -m tests.hardening.rounds --rounds 1000
 
-A round draws a model, gives it random seeds and learned numbers, saves it,
+A round draws a model, gives it random seeds and trained parameters, saves it,
 verifies the file and loads it on the two other backends. A model is a
 function of the run's seed and its number: `--first 123 --rounds 1` does that
 one again.
