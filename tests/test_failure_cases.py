@@ -108,9 +108,7 @@ def test_an_array_that_stores_nothing_is_refused(key, tmp_path):
         del file[name]
         file.create_dataset(name, (2**28,), dtype, chunks=(2**16,))
     assert path.stat().st_size < 2**16
-    with pytest.raises(
-        ValueError, match=r"declares \d+ bytes and stores"
-    ):
+    with pytest.raises(ValueError, match=r"declares \d+ bytes and stores"):
         model.load_weights(path)
 
 
