@@ -82,20 +82,16 @@ def save(figure, name):
     return path
 
 
-def accuracy_against_bytes():
-    rows = Results("experiments/accuracy_and_bytes").rows
+def against_bytes(name, experiment, ylim, places):
+    """Accuracy on MNIST against bytes of the file, a curve a family."""
+    rows = Results(f"experiments/{experiment}").rows
     figure, on = axes(
         xlabel="bytes of the model's file, compressed",
         ylabel="test accuracy on MNIST, %",
         xscale="log",
-        ylim=(90, 99.2),
+        ylim=ylim,
         xlim=(9e3, 5e6),
     )
-    places = {
-        "PRP": {"dx": -34, "dy": 6, "k": 2},
-        "Dense": {"dx": -24, "dy": -18},
-        "low rank": {"dx": -6, "dy": -52},
-    }
     for family, place in places.items():
         of = rows[rows.family == family].sort_values("compact_bytes")
         x, y = of.compact_bytes.to_list(), (100 * of.accuracy).to_list()
@@ -105,21 +101,23 @@ def accuracy_against_bytes():
         [1e4, 1e5, 1e6],
         lambda v: f"{v / 1e3:.0f} KB" if v < 1e6 else f"{v / 1e6:.0f} MB",
     )
-    path = save(figure, "accuracy_against_bytes")
+    return figure, save(figure, name)
+
+
+def accuracy_against_bytes():
+    places = {
+        "PRP": {"dx": -34, "dy": 6, "k": 2},
+        "Dense": {"dx": -24, "dy": -18},
+        "low rank": {"dx": -6, "dy": -52},
+    }
+    name = "accuracy_against_bytes"
+    figure, path = against_bytes(name, "accuracy_and_bytes", (90, 99.2), places)
     # For the README: package indexes show no SVG.
     metadata = {"Software": None}
     figure.savefig(path.with_suffix(".png"), dpi=110, metadata=metadata)
 
 
 def frontier():
-    rows = Results("experiments/frontier").rows
-    figure, on = axes(
-        xlabel="bytes of the model's file, compressed",
-        ylabel="test accuracy on MNIST, %",
-        xscale="log",
-        ylim=(91, 98.6),
-        xlim=(9e3, 5e6),
-    )
     places = {
         "PRP": {"dx": -40, "dy": 8, "k": 2},
         "Dense": {"dx": -24, "dy": -18},
@@ -128,16 +126,7 @@ def frontier():
         "low rank": {"dx": 4, "dy": -16},
         "block-diagonal": {"dx": -62, "dy": 12},
     }
-    for family, place in places.items():
-        of = rows[rows.family == family].sort_values("compact_bytes")
-        x, y = of.compact_bytes.to_list(), (100 * of.accuracy).to_list()
-        line(on, x, y, family, **place)
-    ticks(
-        on.xaxis,
-        [1e4, 1e5, 1e6],
-        lambda v: f"{v / 1e3:.0f} KB" if v < 1e6 else f"{v / 1e6:.0f} MB",
-    )
-    save(figure, "frontier_mnist")
+    against_bytes("frontier_mnist", "frontier", (91, 98.6), places)
 
 
 def adapters_against_bytes():

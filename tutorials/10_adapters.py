@@ -154,7 +154,7 @@ print(f"{score:.1%}", [type(layer).__name__ for layer in base.layers])
 # GPU in minutes:
 #
 # <!-- [[[cog
-# again("docs/api/adapters.md", "learned numbers")
+# again("docs/api/adapters.md", "trainable parameters")
 # ]]] -->
 # <!-- [[[end]]] -->
 #
