@@ -319,6 +319,15 @@ def test_bad_from_dense(options, message):
         )
 
 
+def test_from_dense_of_a_constant(rng):
+    """One coefficient is a polynomial as well."""
+    dense = keras.layers.Dense(4)
+    dense.build((None, 6))
+    layer = EUGenDense.from_dense(dense, 2, 8, coefficients=[0.5])
+    found = layer(rng.standard_normal((3, 6)).astype("float32"))
+    np.testing.assert_allclose(ops.convert_to_numpy(found), 0.5, rtol=1e-6)
+
+
 def test_from_dense_needs_a_dense_and_a_known_activation():
     with pytest.raises(ValueError, match="built"):
         EUGenDense.from_dense(keras.layers.Dense(4), 2, 8)
