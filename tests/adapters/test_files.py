@@ -148,6 +148,28 @@ def test_an_edited_recipe_is_refused(saved, change):
     _refused(base(weights), path)
 
 
+def _missing_form(recipe):
+    recipe["kinds"][0][2] = [len(recipe["forms"])]
+
+
+def _seed_of_65_bits(recipe):
+    recipe["matrices"][0][2] = 2**64
+
+
+@pytest.mark.parametrize("change", [_missing_form, _seed_of_65_bits])
+def test_numbers_out_of_range_are_refused(saved, change):
+    with pytest.raises(ValueError, match="malformed"):
+        edited(saved[2], change)
+
+
+def test_metadata_that_are_no_strings_are_refused(tmp_path):
+    path = tmp_path / "a.safetensors"
+    header = json.dumps({"__metadata__": {"recipe": 1}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ValueError, match="no strings"):
+        AdapterFile.read(path)
+
+
 def _refused(model, path, match=None):
     before = models.predict(model, models.WORDS)
     kinds = [type(layer) for layer in model.layers]

@@ -319,11 +319,12 @@ def test_bad_from_dense(options, message):
         )
 
 
-def test_from_dense_of_a_constant(rng):
-    """One coefficient is a polynomial as well."""
+@pytest.mark.parametrize("coefficients", [[0.5], [0.5, 0.0, 0.0]])
+def test_from_dense_of_a_constant(coefficients, rng):
+    """From one coefficient to as many as the order admits."""
     dense = keras.layers.Dense(4)
     dense.build((None, 6))
-    layer = EUGenDense.from_dense(dense, 2, 8, coefficients=[0.5])
+    layer = EUGenDense.from_dense(dense, 2, 8, coefficients=coefficients)
     found = layer(rng.standard_normal((3, 6)).astype("float32"))
     np.testing.assert_allclose(ops.convert_to_numpy(found), 0.5, rtol=1e-6)
 

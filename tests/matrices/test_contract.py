@@ -171,3 +171,14 @@ def test_count_sketch(seed, cols):
     np.testing.assert_array_equal(counts(seed, shape), held)
     unit = matrix / np.sqrt(cols * held)
     np.testing.assert_allclose(unit.T @ unit, np.eye(cols), atol=1e-12)
+
+
+def test_kept_outputs_are_shared_and_cannot_be_written():
+    found = matrices.Hadamard().positions(3, (5, 6))
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 1
+
+
+@pytest.mark.parametrize(("rows", "groups"), [((0, 7), 1), ((0, 8), 2)])
+def test_groups_reach_to_the_last_chosen_row(rows, groups):
+    assert matrices.Hadamard().choose(rows).layout((5, 2)) == (8, groups)
