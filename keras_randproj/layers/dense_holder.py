@@ -47,7 +47,7 @@ class DenseHolder(WholeLayer):
             _keras.list_parameters_again(_keras.layers_in(self))
 
     def _freeze_parts(self):
-        """Freezes the layers inside of a frozen layer, as `build` makes some."""
+        """Freezes what `build` made inside of a frozen layer."""
         if not self.trainable:
             for part in _keras.layers_in(self)[1:]:
                 part.trainable = False
