@@ -282,6 +282,7 @@ class EUGenDense(DenseHolder):
         divided.by_rows(self, f"{self.head.name}/kernel")
         self.head.build((None, width))
         self.input_spec = self.features.input_spec
+        self._freeze_parts()
 
     def call(self, inputs: Tensor) -> Tensor:
         return self.head.compute(self.features.compute(inputs))
