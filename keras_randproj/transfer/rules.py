@@ -143,8 +143,8 @@ def feed_forwards(
 
 
 BLOCKS_ONLY = (
-    ". `feed_forwards` takes the first Dense of a block `Dense -> activation -> "
-    "(Dropout) -> Dense` that runs once, with nothing else between."
+    ". `feed_forwards` takes the first Dense of a block `Dense -> activation "
+    "-> (Dropout) -> Dense` that runs once, with nothing else between."
 )
 
 
