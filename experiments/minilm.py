@@ -238,6 +238,8 @@ def main():
     if arguments.json.exists():
         found = json.loads(arguments.json.read_text())
         rows, runs = found["rows"], found["where"]
+        if found["settings"] != settings:
+            raise SystemExit(f"{arguments.json} has rows of other settings")
     done = {(row["variant"], row["features"], row["seed"]) for row in rows}
     now = where()
     for variant, features, seed in plan(arguments):
