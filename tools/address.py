@@ -1,13 +1,16 @@
 """The repository's address, from the one place that says it.
 
 It is `repository` in pyproject.toml, below `tool.hatch.metadata.hooks.custom`.
-While that is empty, workflows of GitHub know it from their own variables.
+While that is empty, workflows of GitHub know it from their own variables. As a
+hook of Hatchling, this file writes it into the package.
 """
 
 import os
 import re
 import tomllib
 from pathlib import Path
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 ROOT = Path(__file__).resolve().parent.parent
 GITHUB = "https://github.com/"
@@ -33,14 +36,13 @@ def site():
 def urls():
     """The addresses that a package index shows."""
     base = repository()
-    if not base:
-        return {}
     found = {
+        "Documentation": site(),
         "Source": base,
         "Issues": f"{base}/issues",
         "Changelog": f"{base}/blob/main/CHANGELOG.md",
     }
-    return {"Documentation": site(), **found} if site() else found
+    return {name: url for name, url in found.items() if base and url}
 
 
 def absolute(text):
@@ -49,12 +51,17 @@ def absolute(text):
     Without an address, the words of a link stay and the link goes.
     """
     base = repository()
+    image = rf"\1[\2]({base}/raw/main/\3)" if base else ""
+    link = rf"[\2]({base}/blob/main/\3)" if base else r"\2"
+    return LINK.sub(lambda m: m.expand(image if m[1] else link), text)
 
-    def replace(found):
-        image, words, path = found.groups()
-        if not base:
-            return "" if image else words
-        kind = "raw" if image else "blob"
-        return f"{image}[{words}]({base}/{kind}/main/{path})"
 
-    return LINK.sub(replace, text)
+class Metadata(MetadataHookInterface):
+    """Fills what pyproject.toml calls dynamic."""
+
+    PLUGIN_NAME = "custom"
+
+    def update(self, metadata):
+        text = absolute((ROOT / "README.md").read_text())
+        metadata["urls"] = urls()
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}

@@ -34,6 +34,8 @@ COLOURS = {
     "IA3": "#8e24aa",
     "VeRA": "#0097a7",
 }
+BYTES = {1e4: "10 KB", 1e5: "100 KB", 1e6: "1 MB"}
+SPEEDS = {ratio: f"{ratio}x" for ratio in (1, 2, 4, 8, 16, 32, 64)}
 mpl.rcParams.update(
     {
         "axes.grid": True,
@@ -51,28 +53,22 @@ def axes(**labels):
     """A figure that is readable on a phone, and its axes."""
     figure = Figure(figsize=(5.4, 4), layout="constrained")
     found = figure.add_subplot()
-    found.set(**labels)
+    found.set(xscale="log", **labels)
     return figure, found
 
 
-def line(on, x, y, name, dx=8, dy=-4, k=-1):
+def line(on, rows, x, y, name, at=(8, -4), k=-1):
     """A curve with its name beside one of its points, the k-th."""
-    colour = COLOURS[name]
-    on.plot(x, y, "o-", color=colour)
-    on.annotate(
-        name,
-        (x[k], y[k]),
-        xytext=(dx, dy),
-        textcoords="offset points",
-        color=colour,
-        weight="bold",
-    )
+    points = rows[[x, y]].to_numpy(float)
+    on.plot(*points.T, "o-", color=COLOURS[name])
+    style = {"color": COLOURS[name], "weight": "bold"}
+    on.annotate(name, points[k], at, textcoords="offset points", **style)
 
 
-def ticks(axis, values, text):
-    """Plain numbers at chosen places of a logarithmic axis."""
-    axis.set_ticks(values)
-    axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
+def ticks(axis, texts):
+    """Plain words at chosen places of a logarithmic axis."""
+    axis.set_ticks(list(texts))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: texts[value]))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -85,51 +81,22 @@ def save(figure, name):
 def against_bytes(name, experiment, ylim, places):
     """Accuracy on MNIST against bytes of the file, a curve a family."""
     rows = Results(f"experiments/{experiment}").rows
+    rows = rows.sort_values("compact_bytes")
+    rows["percent"] = 100 * rows.accuracy
     figure, on = axes(
         xlabel="bytes of the model's file, compressed",
         ylabel="test accuracy on MNIST, %",
-        xscale="log",
         ylim=ylim,
         xlim=(9e3, 5e6),
     )
     for family, place in places.items():
-        of = rows[rows.family == family].sort_values("compact_bytes")
-        x, y = of.compact_bytes.to_list(), (100 * of.accuracy).to_list()
-        line(on, x, y, family, **place)
-    ticks(
-        on.xaxis,
-        [1e4, 1e5, 1e6],
-        lambda v: f"{v / 1e3:.0f} KB" if v < 1e6 else f"{v / 1e6:.0f} MB",
-    )
+        of = rows[rows.family == family]
+        line(on, of, "compact_bytes", "percent", family, *place)
+    ticks(on.xaxis, BYTES)
     return figure, save(figure, name)
 
 
-def accuracy_against_bytes():
-    places = {
-        "PRP": {"dx": -34, "dy": 6, "k": 2},
-        "Dense": {"dx": -24, "dy": -18},
-        "low rank": {"dx": -6, "dy": -52},
-    }
-    name = "accuracy_against_bytes"
-    figure, path = against_bytes(name, "accuracy_and_bytes", (90, 99.2), places)
-    # For the README: package indexes show no SVG.
-    metadata = {"Software": None}
-    figure.savefig(path.with_suffix(".png"), dpi=110, metadata=metadata)
-
-
-def frontier():
-    places = {
-        "PRP": {"dx": -40, "dy": 8, "k": 2},
-        "Dense": {"dx": -24, "dy": -18},
-        "Dense, int8": {"dx": 8, "dy": 2},
-        "Dense, int4": {"dx": -6, "dy": 22, "k": 0},
-        "low rank": {"dx": 4, "dy": -16},
-        "block-diagonal": {"dx": -62, "dy": 12},
-    }
-    against_bytes("frontier_mnist", "frontier", (91, 98.6), places)
-
-
-def adapters_against_bytes():
+def adapters_against_bytes(places):
     rows = Results("experiments/adapters").rows
     rows = rows[rows.seed != 100].groupby("method").mean(numeric_only=True)
     files = Results("experiments/adapters_peft").rows.set_index("method")
@@ -137,29 +104,17 @@ def adapters_against_bytes():
     figure, on = axes(
         xlabel="bytes of the adapter's file",
         ylabel="test accuracy, mean of four domains, %",
-        xscale="log",
         ylim=(84, 88.2),
         xlim=(2.5e3, 2e6),
     )
     on.axhline(rows.accuracy["full"], color=COLOURS["Dense"], linestyle="--")
-    series = {
-        "SeededUpdate, int8": ("SeededUpdate", {"dx": -4, "dy": -17, "k": 0}),
-        "Modulation, int8": ("Modulation", {"dx": -62, "dy": -17}),
-        "Uni-LoRA": ("PEFT UniLoRA", {"dx": 8, "dy": -4}),
-        "LoRA": ("PEFT LoRA", {"dx": 8, "dy": -4}),
-        "IA3": ("PEFT IA3", {"dx": 6, "dy": 4}),
-        "VeRA": ("PEFT VeRA", {"dx": 8, "dy": -4}),
-    }
-    for name, (start, place) in series.items():
-        size = "int8_bytes" if "int8" in name else "file_bytes"
-        accuracy = "int8_accuracy" if "int8" in name else "accuracy"
+    for name, (start, *place) in places.items():
+        int8 = "int8" in name
+        size = "int8_bytes" if int8 else "file_bytes"
         of = rows[rows.index.str.startswith(start)].sort_values(size)
-        line(on, of[size].to_list(), of[accuracy].to_list(), name, **place)
-    ticks(
-        on.xaxis,
-        [1e4, 1e5, 1e6],
-        lambda v: f"{v / 1e3:.0f} KB" if v < 1e6 else f"{v / 1e6:.0f} MB",
-    )
+        accuracy = "int8_accuracy" if int8 else "accuracy"
+        line(on, of, size, accuracy, name, *place)
+    ticks(on.xaxis, BYTES)
     save(figure, "adapters_against_bytes")
 
 
@@ -169,39 +124,30 @@ def accuracy_against_parameters(dataset, title, lowest):
     found = rows.groupby("model").agg(
         {"accuracy": "mean", "trainable": "first"}
     )
+    found["percent"] = 100 * found.accuracy
+    residuals = [f"PRP gaussian, rank-{rank} residual" for rank in (1, 4, 16)]
+    depths = [f"PRP hadamard, depth {depth}" for depth in (2, 3, 4, 5)]
+    heads = ["3", "3, ranks 16 and 6"]
     series = {
-        "PRP, hadamard": [
-            "PRP hadamard",
-            *(f"PRP hadamard, depth {k}" for k in (2, 3, 4, 5)),
-        ],
-        "PRP, gaussian": [
-            "PRP gaussian",
-            *(f"PRP gaussian, rank-{r} residual" for r in (1, 4, 16)),
-        ],
-        "PRP, Dense head": [
-            "hadamard, depth 3, dense head",
-            "hadamard, depth 3, ranks 16 and 6, dense head",
-        ],
-        "Dense": ["Dense"],
+        "PRP, hadamard": (["PRP hadamard", *depths], (-96, 12)),
+        "PRP, gaussian": (["PRP gaussian", *residuals], (8, -12)),
+        "PRP, Dense head": (
+            [f"hadamard, depth {depth}, dense head" for depth in heads],
+            (8, 4),
+        ),
+        "Dense": (["Dense"], (-18, -18)),
     }
     figure, on = axes(
         xlabel="trainable parameters",
         ylabel=f"test accuracy on {title}, %",
-        xscale="log",
         ylim=lowest,
         xlim=(2e3, 1.2e6),
     )
-    places = {
-        "PRP, hadamard": {"dx": -96, "dy": 12},
-        "PRP, gaussian": {"dx": 8, "dy": -12},
-        "PRP, Dense head": {"dx": 8, "dy": 4},
-        "Dense": {"dx": -18, "dy": -18},
-    }
-    for name, models in series.items():
-        of = found.loc[[m for m in models if m in found.index]]
-        x, y = of.trainable.to_list(), (100 * of.accuracy).to_list()
-        line(on, x, y, name, **places[name])
-    ticks(on.xaxis, [3e3, 1e4, 3e4, 1e5, 5e5], lambda v: f"{v:,.0f}")
+    for name, (models, at) in series.items():
+        of = found.reindex(models).dropna()
+        line(on, of, "trainable", "percent", name, at)
+    values = (3000, 10_000, 30_000, 100_000, 500_000)
+    ticks(on.xaxis, {value: f"{value:,}" for value in values})
     save(figure, f"01_{dataset}")
 
 
@@ -210,32 +156,64 @@ def speed(axis, fixed, value, name, label):
     rows = timings("inference").sort_values(axis)
     rows = rows[rows.question == "inference, hadamard"]
     rows = rows[rows.baseline == "keras.layers.Dense"]
-    rows = rows[rows[fixed] == value].set_index("backend")
+    rows = rows[rows[fixed] == value]
     figure, on = axes(
-        xlabel=label,
-        ylabel="times faster than Dense",
-        xscale="log",
-        yscale="log",
+        xlabel=label, ylabel="times faster than Dense", yscale="log"
     )
     on.axhline(1, color=COLOURS["Dense"])
-    values: set = set()
     for backend in BACKENDS:
-        of = rows.loc[backend]
-        values |= set(of[axis])
-        x, y = of[axis].to_list(), of.ratio.to_list()
-        on.plot(x, y, "o-", color=COLOURS[backend], label=backend)
-    on.annotate("Dense", (min(values), 1), (0, 5), textcoords="offset points")
+        of = rows[rows.backend == backend][[axis, "ratio"]].to_numpy(float)
+        on.plot(*of.T, "o-", color=COLOURS[backend], label=backend)
+    least = rows[axis].min()
+    on.annotate("Dense", (least, 1), (0, 5), textcoords="offset points")
     on.legend(frameon=False)
-    ticks(on.xaxis, sorted(values), lambda v: f"{v:,.0f}")
-    ticks(on.yaxis, [1, 2, 4, 8, 16, 32, 64], lambda v: f"{v:g}x")
+    ticks(on.xaxis, {value: f"{value:,}" for value in rows[axis].unique()})
+    ticks(on.yaxis, SPEEDS)
     save(figure, name)
 
 
-if __name__ == "__main__":
-    accuracy_against_bytes()
-    adapters_against_bytes()
-    frontier()
+def main():
+    figure, path = against_bytes(
+        "accuracy_against_bytes",
+        "accuracy_and_bytes",
+        (90, 99.2),
+        {
+            "PRP": ((-34, 6), 2),
+            "Dense": ((-24, -18),),
+            "low rank": ((-6, -52),),
+        },
+    )
+    # For the README: package indexes show no SVG.
+    png = {"dpi": 110, "metadata": {"Software": None}}
+    figure.savefig(path.with_suffix(".png"), **png)
+    against_bytes(
+        "frontier_mnist",
+        "frontier",
+        (91, 98.6),
+        {
+            "PRP": ((-40, 8), 2),
+            "Dense": ((-24, -18),),
+            "Dense, int8": ((8, 2),),
+            "Dense, int4": ((-6, 22), 0),
+            "low rank": ((4, -16),),
+            "block-diagonal": ((-62, 12),),
+        },
+    )
+    adapters_against_bytes(
+        {
+            "SeededUpdate, int8": ("SeededUpdate", (-4, -17), 0),
+            "Modulation, int8": ("Modulation", (-62, -17)),
+            "Uni-LoRA": ("PEFT UniLoRA",),
+            "LoRA": ("PEFT LoRA",),
+            "IA3": ("PEFT IA3", (6, 4)),
+            "VeRA": ("PEFT VeRA",),
+        }
+    )
     accuracy_against_parameters("mnist", "MNIST", (90, 99))
     accuracy_against_parameters("fashion_mnist", "Fashion-MNIST", (84, 90))
     speed("d", "batch", 256, "benchmark_width", "features, in and out")
     speed("batch", "d", 4096, "benchmark_batch", "rows in the batch")
+
+
+if __name__ == "__main__":
+    main()

@@ -7,13 +7,25 @@ module.
 
 Classes that inherit their arguments, or have none: they get a signature and
 their source like any other.
+
+Examples: Keras writes them without indentation, where Markdown takes `>>>`
+for quotes.
 """
 
+import re
+
 import griffe
+
+SESSION = re.compile(r"^>>> .*(?:\n(?!\n).*)*", re.MULTILINE)
 
 
 class PublicNames(griffe.Extension):
     """Has a package's names mean what the package exports."""
+
+    def on_instance(self, *, obj, **kwargs):
+        """Puts what is typed into Python, with its output, in a block."""
+        if text := obj.docstring:
+            text.value = SESSION.sub(r"```pycon\n\g<0>\n```", text.value)
 
     def on_package(self, *, pkg, **kwargs):
         found = [
@@ -23,7 +35,17 @@ class PublicNames(griffe.Extension):
         ]
         for module, name, target in found:
             if target.is_class and not target.is_alias:
-                target.set_member("__init__", _constructor(target))
+                parameters = list(target.parameters) or [
+                    griffe.Parameter("self")
+                ]
+                constructor = griffe.Function(
+                    "__init__",
+                    lineno=target.lineno,
+                    endlineno=target.endlineno,
+                    parameters=griffe.Parameters(*parameters),
+                    parent=target,
+                )
+                target.set_member("__init__", constructor)
             if target.path != f"{module.path}.{name}":
                 alias = griffe.Alias(name, target, parent=module)
                 module.set_member(name, alias)
@@ -32,28 +54,14 @@ class PublicNames(griffe.Extension):
 def modules(module):
     """The module and all inside it."""
     yield module
-    for inner in module.members.values():
-        if not inner.is_alias and inner.is_module:
+    for inner in module.modules.values():
+        if not inner.is_alias:
             yield from modules(inner)
 
 
 def _defined(pkg, path):
     """The object behind a name, through imports of it."""
     *names, last = path.split(".")[1:]
-    place = pkg
-    for name in names:
-        place = place.members[name]
+    place = pkg[names] if names else pkg
     behind = place.imports.get(last, path) if place.is_module else path
     return place.members[last] if behind == path else _defined(pkg, behind)
-
-
-def _constructor(cls):
-    """`__init__` of a class, inherited or not, where the class stands."""
-    parameters = list(cls.parameters) or [griffe.Parameter("self")]
-    return griffe.Function(
-        "__init__",
-        lineno=cls.lineno,
-        endlineno=cls.endlineno,
-        parameters=griffe.Parameters(*parameters),
-        parent=cls,
-    )

@@ -12,14 +12,21 @@ from pathlib import Path
 
 import griffe
 from mkdocstrings import Inventory
+from public_names import PublicNames
 from public_names import modules
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTENSIONS = ["dataclasses", str(ROOT / "tools" / "public_names.py")]
 INTRODUCTION = """# All public names
 
 Each name leads to its signature, its arguments and an example. What is not
 listed here is not public: it may change in any release.
+"""
+TABLE = """
+## {}
+
+| name | what it is |
+| --- | --- |
+{}
 """
 
 
@@ -28,7 +35,7 @@ def public():
     package = griffe.load(  # It reads the sources: nothing is imported.
         "keras_randproj",
         search_paths=[ROOT],
-        extensions=griffe.load_extensions(*EXTENSIONS),
+        extensions=griffe.load_extensions("dataclasses", PublicNames),
         docstring_parser="google",
         docstring_options={"returns_named_value": False, "warnings": False},
     )
@@ -51,53 +58,50 @@ def index():
         summary = " ".join(text.partition("\n\n")[0].split()).removesuffix(".")
         line = f"| [`{name}`][{path}] | {summary} |"
         parts.setdefault(module, []).append(line)
-    head = ["", "| name | what it is |", "| --- | --- |"]
-    tables = (
-        "\n".join([f"## {part}", *head, *lines, ""])
-        for part, lines in sorted(parts.items())
-    )
-    return "\n".join([INTRODUCTION, *tables])
+    tables = (TABLE.format(p, "\n".join(parts[p])) for p in sorted(parts))
+    return INTRODUCTION + "".join(tables)
 
 
-def faults(site):
-    """What is missing on the pages of a built site, a line each.
+def faults(target, roles):
+    """What a reader of a name's reference would look for in vain.
 
     Args:
-        site: Folder of the site.
+        target: Object that the name stands for.
+        roles: What the site renders under the name: "function", "module", ...
     """
-    with open(site / "objects.inv", "rb") as file:
-        rendered = Inventory.parse_sphinx(file)
-    for target, paths in public().items():
-        # A module of the same name is no reference of a function.
-        roles = {rendered[p].role for p in paths if p in rendered}
-        if target.is_attribute and roles & {"attribute", "data"}:
-            continue
-        if target.kind.value not in roles:
-            yield f"{paths[0]}, a {target.kind.value}, has no signature"
-        for fault in _missing(target):
-            yield f"{paths[0]}: {fault}"
-
-
-def _missing(target):
-    """What a reader of a docstring would look for in vain."""
+    if target.is_attribute and roles & {"attribute", "data"}:
+        return
+    # A module of the same name is no reference of a function.
+    if target.kind.value not in roles:
+        yield f"no signature of this {target.kind.value}"
     text = target.docstring.value if target.docstring else ""
     error = any("Error" in str(base) for base in getattr(target, "bases", ()))
-    if ">>>" not in text and "```python" not in text and not error:
+    if not (">>>" in text or "```python" in text or error):
         yield "no example"
     sections = {s.kind.value: s.value for s in target.docstring.parsed}
     told = {a.name.lstrip("*") for a in sections.get("parameters", ())}
     # "Further arguments of ..." stands for those of another entry.
     for parameter in () if "kwargs" in told else target.parameters:
-        name = parameter.name.lstrip("*")
-        if name not in {"self", "kwargs", *told}:
-            yield f"nothing on the argument {name}"
+        if parameter.name.lstrip("*") not in {"self", "kwargs", *told}:
+            yield f"nothing on the argument {parameter.name}"
     gives = target.is_function and str(target.returns) != "None"
     if gives and "returns" not in sections:
         yield "nothing on what it returns"
 
 
+def main():
+    with open(ROOT / "site" / "objects.inv", "rb") as file:
+        site = Inventory.parse_sphinx(file)
+    found = public()
+    lines = [
+        f"{paths[0]}: {fault}"
+        for target, paths in found.items()
+        for fault in faults(target, {site[p].role for p in paths if p in site})
+    ]
+    if lines:
+        sys.exit("\n".join(lines))
+    print(f"{len(found)} public names have their reference")
+
+
 if __name__ == "__main__":
-    found = list(faults(ROOT / "site"))
-    if found:
-        sys.exit("\n".join(found))
-    print(f"{len(public())} public names have their reference")
+    main()

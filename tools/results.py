@@ -43,23 +43,23 @@ class Results:
         first = [note.format_map(self.settings)] if note else []
         dates = [run["date"] for run in self.where if "date" in run][-1:]
         machines = dict.fromkeys(run["machine"] for run in self.where)
-        versions = ", ".join(self._versions(also))
-        parts = [*first, f"`{self.what}`", *dates, versions, *machines]
-        print("; ".join(parts) + ".\n")
-
-    def _versions(self, also):
-        ran = collections.Counter(
-            (name, run["versions"][name])
-            for run in self.where
-            for name in ([run["backend"]] if "backend" in run else BACKENDS)
-            if name in run["versions"]
-        )
         installed = self.where[0]["versions"]
-        yield f"keras {installed['keras']}"
-        for name, version in sorted(ran, key=lambda r: BACKENDS.index(r[0])):
-            runs = ran[name, version]
-            yield f"{name} {version}" + (f" ({runs} runs)" if runs > 1 else "")
-        yield from (f"{name} {installed[name]}" for name in also)
+        versions = [f"{name} {installed[name]}" for name in ("keras", *also)]
+        versions[1:1] = [
+            f"{ran} ({runs} runs)" if runs > 1 else ran
+            for ran, runs in self._runs().items()
+        ]
+        parts = [*first, f"`{self.what}`", *dates, ", ".join(versions)]
+        print("; ".join([*parts, *machines]) + ".\n")
+
+    def _runs(self):
+        """How often each version of each backend ran."""
+        return collections.Counter(
+            f"{name} {run['versions'][name]}"
+            for name in BACKENDS
+            for run in self.where
+            if name in run["versions"] and run.get("backend", name) == name
+        )
 
 
 def install(*extras):
@@ -97,28 +97,18 @@ def table(frame, columns, missing="-"):
     """Prints a table: `columns` has a template of a cell for each title."""
     texts = [cells(frame, template, missing) for template in columns.values()]
     texts[0] = texts[0].map(readable)
-    marks = ["---", *map(mark, texts[1:])]
+    # Numbers of a column are aligned to the right, words to the left.
+    numbers = [text.str.match(r"[-+]?[\d.]").any() for text in texts[1:]]
+    marks = ["---", *("---:" if right else "---" for right in numbers)]
     lines = [columns, marks, *zip(*texts, strict=True)]
     print("", *(f"| {' | '.join(line)} |" for line in lines), "", sep="\n")
 
 
-def mark(texts):
-    """Numbers of a column are aligned to the right, words to the left."""
-    return "---:" if texts.str.match(r"[-+]?[\d.]").any() else "---"
-
-
 def cells(frame, template, missing="-"):
     """A column of text: the template, filled with each row of the frame."""
-    rows = frame.astype(object).where(frame.notna(), pd.NA).to_numpy()
-    names = frame.columns
-    texts = [
-        template.format_map(dict(zip(names, row, strict=True))) for row in rows
-    ]
-    return pd.Series(
-        [missing if str(pd.NA) in text else text for text in texts],
-        frame.index,
-        dtype=object,
-    )
+    rows = frame.astype(object).where(frame.notna(), pd.NA)
+    texts = rows.agg(template.format_map, axis=1).astype(object)
+    return texts.mask(texts.str.contains(str(pd.NA)), missing)
 
 
 def by_backend(frame, template, index):

@@ -26,71 +26,62 @@ LOOKS = {  # Width, height, colour scheme.
     "dark": (1440, 900, "dark"),
 }
 PATIENCE = 120_000  # Milliseconds for one page, on a busy machine.
-BROKEN = "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
-TOO_WIDE = "document.documentElement.scrollWidth > window.innerWidth"
+FAULTS = """[
+    ...[...document.images].filter(i => !i.naturalWidth).map(i => i.src),
+    ...document.documentElement.scrollWidth > innerWidth ? ["too wide"] : [],
+]"""
 
 
 def answer(route):
-    """Gives the browser a file of the site, and nothing else."""
-    address = urlsplit(route.request.url)
-    path = SITE / address.path.lstrip("/")
+    """Gives the browser a file of the site."""
+    path = SITE / urlsplit(route.request.url).path.strip("/")
     path = path / "index.html" if path.is_dir() else path
-    if address.netloc != urlsplit(ROOT).netloc:
-        route.abort()
-    elif path.is_file():
-        route.fulfill(path=path)
-    else:
-        route.fulfill(status=404)
+    found = {"path": path} if path.is_file() else {"status": 404}
+    route.fulfill(**found)
 
 
-def look_at(page, name, picture):
+def faults(page, address, picture):
     """Takes the pictures of a page; what is wrong with it, a line each."""
     found = []
-    page.on("pageerror", lambda error: found.append(f"script error: {error}"))
-    page.on(
-        "console",
-        lambda said: (
-            said.type == "error"
-            # What is not of the site was not asked for.
-            and said.location.get("url", "").startswith(ROOT)
-            and found.append(f"console: {said.text} {said.location['url']}")
-        ),
-    )
-    page.goto(ROOT + name, wait_until="load")
-    found += [f"no image: {image}" for image in page.evaluate(BROKEN)]
-    if page.evaluate(TOO_WIDE):
-        found.append("wider than the window")
+
+    def hear(said):
+        # What is not of the site was not asked for.
+        ours = said.location.get("url", "").startswith(ROOT)
+        if said.type == "error" and ours:
+            found.append(f"{said.text} {said.location['url']}")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: found.append(f"script: {error}"))
+    page.goto(address)
     page.screenshot(path=picture.with_stem(f"{picture.stem}-first"))
     page.screenshot(path=picture, full_page=True)
-    return found
+    return found + page.evaluate(FAULTS)
 
 
 def main(out, names):
-    there = sorted(SITE.rglob("index.html"))
-    names = names or [
-        path.parent.relative_to(SITE).as_posix().removeprefix(".") + "/"
-        for path in there
-    ]
-    faults = [] if there else [f"No pages in {SITE}: build it first."]
+    there = [path.parent.relative_to(SITE) for path in SITE.rglob("index.html")]
+    pages = [name.strip("/") for name in names or sorted(map(str, there))]
+    lines = [] if pages else [f"No pages in {SITE}: build it first."]
     with sync_playwright() as playwright:
         chromium = os.environ.get("CHROMIUM")
         browser = playwright.chromium.launch(executable_path=chromium)
         for look, (width, height, scheme) in LOOKS.items():
-            folder = out / look
-            folder.mkdir(parents=True, exist_ok=True)
-            window = {"width": width, "height": height}
-            context = browser.new_context(viewport=window, color_scheme=scheme)
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                offline=True,
+            )
             context.set_default_timeout(PATIENCE)
-            context.route("**/*", answer)
-            for name in names:
-                name = name.lstrip("/")
-                slug = name.strip("/").replace("/", "-") or "home"
+            context.route(ROOT + "**", answer)
+            for name in pages:
+                slug = name.replace("/", "-").strip(".") or "home"
                 page = context.new_page()
-                found = look_at(page, name, folder / f"{slug}.png")
+                picture = out / look / f"{slug}.png"
+                found = faults(page, f"{ROOT}{name}/", picture)
                 page.close()
-                faults += [f"{look}, {name or 'home'}: {f}" for f in found]
-            print(f"{look}: {len(names)} pages, {len(faults)} faults so far")
-    sys.exit("\n".join(faults) or 0)
+                lines += [f"{look}, {slug}: {fault}" for fault in found]
+            print(f"{look}: {len(pages)} pages, {len(lines)} faults so far")
+    sys.exit("\n".join(lines) or 0)
 
 
 if __name__ == "__main__":

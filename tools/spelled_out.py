@@ -12,29 +12,19 @@ WORDS = {
     ),
 }
 # What is no prose: code, comments, headings, tables, links, directives.
-ELSEWHERE = re.compile(
+ELSEWHERE = (
     r"^---\n.*?^---$|^ *```.*?^ *```$|<!--.*?-->|^#.*?$|^\|.*?$|^ {4}.*?$"
-    r"|`[^`\n]*`|\[[^\]\n]*\]\([^)\n]*\)|^:::.*?$",
-    re.MULTILINE | re.DOTALL,
+    r"|`[^`\n]*`|\[[^\]\n]*\]\([^)\n]*\)|^:::.*?$"
 )
 
 
 def spelled_out(text):
-    """Markdown with each abbreviation spelled out once.
-
-    Args:
-        text: Markdown of a page.
-    """
+    """The Markdown of a page with each abbreviation spelled out once."""
     for word, meaning in WORDS.items():
-        if meaning.rpartition("(")[2] in text:
-            continue
-        for found in re.finditer(rf"\b{word}s?\b(?![-\w])", text):
-            taken = any(
-                there.start() <= found.start() < there.end()
-                for there in ELSEWHERE.finditer(text)
-            )
-            if not taken:
-                end = found.end()
+        if meaning.rpartition("(")[2] not in text:
+            prose = rf"{ELSEWHERE}|(\b{word}s?\b(?![-\w]))"
+            all_found = re.finditer(prose, text, re.MULTILINE | re.DOTALL)
+            end = next((found.end(1) for found in all_found if found[1]), None)
+            if end is not None:
                 text = f"{text[:end]} ({meaning}){text[end:]}"
-                break
     return text

@@ -200,32 +200,32 @@ class AdapterBank(keras.Model):
 
     def _learned(self, file):
         """The arrays of a file that has the bank's recipe."""
-        mine = self._recipe
-        for what in ("forms", "layers", "matrices"):
-            if getattr(file, what) != getattr(mine, what):
+        mine, other = _recipe(self._recipe), _recipe(file)
+        for what in mine:
+            if other[what] != mine[what]:
                 raise ValueError(
                     f"The file has other {what} than the bank's adapters. "
                     "Adapters of one recipe share a bank."
                 )
-        if not np.array_equal(file.fingerprints, mine.fingerprints):
+        if not np.array_equal(file.fingerprints, self._recipe.fingerprints):
             raise ValueError("The file's adapter is for another base.")
         return _unpacked(self._current.layers, file)
 
     def _assign(self, slot, learned):
-        by_layer, by_vector = learned or ({}, {})
-        vectors: dict = {}
+        learned = learned or {}
+        shared_vectors: dict = {}
         for layer in self._current.layers:
             adapter = layer.adapter
             width = adapter.numbers.shape[1]
-            arrays = by_layer.get(layer.path, [np.zeros(width, "float32")])
+            arrays = learned.get(id(layer), [np.zeros(width, "float32")])
             if width:
                 row = np.concatenate([array.ravel() for array in arrays])
                 assign_row(adapter.numbers, slot, row)
             if adapter.shared is not None:
-                vectors[id(adapter.shared)] = adapter.shared
-        for key, shared in vectors.items():
-            zeros = np.zeros(shared.size, "float32")
-            assign_row(shared.vector, slot, by_vector.get(key, zeros))
+                shared_vectors[id(adapter.shared)] = adapter.shared
+        for key, shared in shared_vectors.items():
+            (vector,) = learned.get(key, [np.zeros(shared.size, "float32")])
+            assign_row(shared.vector, slot, vector)
 
 
 def _read(path):
@@ -244,26 +244,29 @@ def _check_kinds(pairs):
                 )
 
 
+def _recipe(file):
+    """What adapters of one bank share; a path may have been counted up."""
+    return {
+        "forms": file.forms,
+        "layers": [(p.kind, p.shape, p.forms) for p in file.layers],
+        "matrices": file.matrices,
+    }
+
+
 def _unpacked(layers, file):
-    """Arrays by path of a layer, and by the id of a shared vector."""
-    by_path = {layer.path: layer for layer in layers}
+    """Arrays by the id of the layer or shared vector that holds them."""
     owners, shapes = [], []
-    for place in file.layers:
-        layer = by_path[place.path]
+    for layer in layers:
+        shared = layer.adapter.shared
         for form in layer.adapter.forms:
             for shape in form.vectors(layer).values():
-                owners.append(layer.path)
+                owners.append(id(layer))
                 shapes.append(shape)
-            shared = layer.adapter.shared
             if form.shared_size() and id(shared) not in owners:
                 owners.append(id(shared))
                 shapes.append((form.shared_size(),))
-    by_layer: dict = {}
-    by_vector: dict = {}
+    found: dict = {}
     arrays = unpack(file.vectors, file.scales, shapes)
     for owner, array in zip(owners, arrays, strict=True):
-        if isinstance(owner, str):
-            by_layer.setdefault(owner, []).append(array)
-        else:
-            by_vector[owner] = array
-    return by_layer, by_vector
+        found.setdefault(owner, []).append(array)
+    return found

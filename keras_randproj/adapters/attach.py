@@ -54,6 +54,7 @@ def attach(model: keras.layers.Layer, rules: Any) -> None:
             "`model` must be a built model: call it on data first. "
             f"Received: model={model}"
         )
+    refuse_adapted(model)
     attach_to(model, chosen(model, rules))
 
 
@@ -150,11 +151,12 @@ def chosen(model, rules):
             if type(layer) in CLASSES
         ]
         shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+        shown = f"Its layers: {shown}" if names else "It has none of these."
         raise ValueError(
             "Each rule must fit a Dense, EinsumDense, Conv2D or Embedding "
             "that no earlier rule takes. Received rules that fit none of "
-            f"'{model.name}': {[pairs[k][0] for k in sorted(unused)]}. Its "
-            f"layers: {shown}"
+            f"'{model.name}': {[pairs[k][0] for k in sorted(unused)]}. "
+            f"{shown}"
         )
     return found
 

@@ -2,23 +2,17 @@
 
 from typing import Any
 
-from keras_randproj import _keras
 from keras_randproj.adapters import recipe
 from keras_randproj.adapters.attach import attach_to
 from keras_randproj.adapters.attach import check
+from keras_randproj.adapters.base_layers import base_layers
 from keras_randproj.adapters.canary import agrees
-from keras_randproj.adapters.detach import adapted_layers
 from keras_randproj.adapters.detach import detach
 from keras_randproj.adapters.detach import refuse_adapted
-from keras_randproj.adapters.fingerprint import fingerprint
 from keras_randproj.adapters.packing import unpack
 from keras_randproj.adapters.save import assign
-from keras_randproj.adapters.surround import CLASSES
 from keras_randproj.files.adapter_file import AdapterFile
 from keras_randproj.files.adapter_file import check_name
-from keras_randproj.files.printable import printable
-
-KINDS = {cls.__name__: cls for cls in CLASSES}
 
 
 def load(model: Any, path: Any) -> None:
@@ -31,7 +25,9 @@ def load(model: Any, path: Any) -> None:
 
     Args:
         model: The built model that the adapter was trained on, without
-            adapters: layers have the same paths and the same weights.
+            adapters: layers have the same paths and the same weights. The
+            numbers that Keras counts up in names, as in `dense_2`, may be
+            others.
         path: Path of the file that `save` wrote.
 
     Raises:
@@ -49,7 +45,7 @@ def load(model: Any, path: Any) -> None:
     pairs, learned = placed(model, file)
     attach_to(model, pairs)
     try:
-        fill(adapted_layers(model), file, learned)
+        fill([layer for layer, _ in pairs], file, learned)
     except ValueError:
         detach(model)
         raise
@@ -70,31 +66,16 @@ def placed(model, file):
     Raises:
         ValueError: If it lacks one, or one is not the layer of the file.
     """
-    there: dict = {}
-    for layer in _keras.layers_in(model):
-        there.setdefault(layer.path or layer.name, []).append(layer)
     forms = [recipe.form(form) for form in file.forms]
     pairs, shapes, shared = [], [], []
-    for place, known in zip(file.layers, file.fingerprints, strict=True):
-        found = there.pop(place.path, [])
-        if len(found) != 1 or type(found[0]) is not KINDS.get(place.kind):
-            raise ValueError(
-                f"'{model.name}' has no layer '{printable(place.path)}' of "
-                f"the class {printable(place.kind)}, which the adapter is "
-                "for: it is of another model, or has other names."
-            )
-        (layer,) = found
+    layers = base_layers(model, file)
+    for layer, place in zip(layers, file.layers, strict=True):
         chosen = [forms[k] for k in place.forms]
         sizes = check(layer, chosen)
         if sizes.matrix_shape != place.shape:
             raise ValueError(
                 f"Layer '{layer.path}' has a kernel of {sizes.matrix_shape}, "
                 f"and the file says {place.shape}."
-            )
-        if fingerprint(layer.weights) != known.tobytes():
-            raise ValueError(
-                f"Layer '{layer.path}' has other weights than the one that "
-                "the adapter was trained on. Load it on its own base."
             )
         pairs.append((layer, chosen))
         for form in sorted(chosen, key=lambda form: form.order):
@@ -109,15 +90,13 @@ def fill(layers, file, learned):
     """Has adapters hold what a file has learned, and checks them.
 
     Args:
-        layers: The `AdaptedLayer`s that the file adapts, in any order.
+        layers: The `AdaptedLayer`s that the file adapts, in its order.
         file: An `AdapterFile`.
         learned: List of arrays, in the order of the file.
 
     Raises:
         ValueError: If they are not what they were when it was written.
     """
-    by_path = {layer.path: layer for layer in layers}
-    layers = [by_path[place.path] for place in file.layers]
     if recipe.records(layers) != file.matrices:
         raise ValueError(
             "The seeds of the file give other matrices than it records: its "

@@ -35,10 +35,6 @@ class DenseHolder(WholeLayer):
         config = dict(config)
         adapted = config.pop("adapted", {})
         super().build_from_config(config)
-        if not self.trainable:
-            # They were made after the layer was told so.
-            for part in _keras.layers_in(self)[1:]:
-                part.trainable = False
         parts = self._parts()
         if not isinstance(adapted, dict) or not adapted.keys() <= parts.keys():
             raise ValueError(
@@ -49,6 +45,12 @@ class DenseHolder(WholeLayer):
             _adapt(parts[name], **arguments)
         if adapted:
             _keras.list_parameters_again(_keras.layers_in(self))
+
+    def _freeze_parts(self):
+        """Freezes what `build` made inside of a frozen layer."""
+        if not self.trainable:
+            for part in _keras.layers_in(self)[1:]:
+                part.trainable = False
 
     def _parts(self):
         """The layers inside that can be quantised, by path from here."""

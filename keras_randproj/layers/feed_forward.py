@@ -97,6 +97,7 @@ class FeedForward(DenseHolder):
         if self.kind == "eugen":
             self.output_layer = self._eugen(width)
             self.output_layer.build(input_shape)
+            self._freeze_parts()
             return
         for role in ("intermediate", "gate"):
             divided.by_columns(self, f"{role}/kernel")
@@ -115,6 +116,7 @@ class FeedForward(DenseHolder):
             self.gate.build(input_shape)
         self.output_layer = self._layer(width, "output")
         self.output_layer.build(inner)
+        self._freeze_parts()
 
     def _eugen(self, width):
         options = {"order": 1, "trainable_projection": True, **self.options}

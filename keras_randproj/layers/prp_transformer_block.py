@@ -168,6 +168,7 @@ class PRPTransformerBlock(DenseHolder):
         self.feed_forward.build(input_shape)
         self.attention_norm.build(input_shape)
         self.feed_forward_norm.build(input_shape)
+        self._freeze_parts()
 
     def _attention(self, features):
         key_dim = self.key_dim

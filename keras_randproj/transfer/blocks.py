@@ -8,7 +8,16 @@ import keras
 
 from keras_randproj.transfer.probe import Call
 
-NOTHING = (keras.layers.Dropout, keras.layers.Identity)
+# What changes nothing outside of training.
+NOTHING = (
+    keras.layers.ActivityRegularization,
+    keras.layers.AlphaDropout,
+    keras.layers.Dropout,
+    keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+    keras.layers.Identity,
+    keras.layers.SpatialDropout1D,
+)
 ACTIVATIONS = (keras.layers.Activation, keras.layers.ReLU)
 # What the search for blocks and sums has to see.
 PARTS = (keras.layers.Dense, keras.layers.Add, *NOTHING, *ACTIVATIONS)

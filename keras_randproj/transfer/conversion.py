@@ -18,6 +18,7 @@ from keras_randproj.transfer.dense_view import dense_view
 from keras_randproj.transfer.rebuild import Rebuilder
 from keras_randproj.transfer.rebuild import build_like
 from keras_randproj.transfer.rules import Rules
+from keras_randproj.transfer.rules import takes_blocks
 
 # A transform that is so many times as wide as its input is worth a warning.
 MUCH = 1.5
@@ -166,11 +167,6 @@ def replacement(layer, maker, done):
     shape = (None, dense.kernel.shape[0])
     build_like(new, layer, {"input_shape": shape})
     return Made(new, adapt)
-
-
-def takes_blocks(maker):
-    """Whether a rule's right side replaces blocks and not single layers."""
-    return getattr(maker, "takes_blocks", False)
 
 
 def is_dense(layer):

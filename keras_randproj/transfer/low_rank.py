@@ -75,14 +75,12 @@ class LowRank:
 
     def _sums(self, k, pairs):
         """Sums over the inputs and targets of a layer."""
-        layer, sums = self.layers[k], None
+        sums = None
         last = k == len(self.layers) - 1
         for x, y, weights, teachers in pairs:
-            x = self._given(x)
             if not last or not is_linear(self.activations[k]):
-                # Before an activation, the teacher's own values.
-                kernel, bias = kernel_and_bias(layer)
-                y = (x if teachers is None else teachers) @ kernel + bias
+                y = self._teachers_own(k, x if teachers is None else teachers)
+            x = self._given(x)
             if sums is None:
                 sums = NormalEquations(x.shape[1], y.shape[1])
             sums.add(x, y, weights)
@@ -107,15 +105,28 @@ class LowRank:
         for (left, right, bias), activation in zip(
             self.factors, self.activations, strict=False
         ):
-            x = (x @ left) @ right + bias
-            if not is_linear(activation):
-                x = ops.convert_to_tensor(x, "float32")
-                x = ops.convert_to_numpy(activation(x))
+            x = _activated(activation, (x @ left) @ right + bias)
         return x
+
+    def _teachers_own(self, k, x):
+        """What the teacher's layer gives before its activation."""
+        for layer, activation in zip(
+            self.layers[:k], self.activations, strict=False
+        ):
+            kernel, bias = kernel_and_bias(layer)
+            x = _activated(activation, x @ kernel + bias)
+        kernel, bias = kernel_and_bias(self.layers[k])
+        return x @ kernel + bias
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """The outputs for inputs `(rows, input_dim)`."""
         return self._given(x)
+
+
+def _activated(activation, x):
+    if is_linear(activation):
+        return x
+    return ops.convert_to_numpy(activation(ops.convert_to_tensor(x, "float32")))
 
 
 def reduced_rank(

@@ -18,11 +18,11 @@ from keras_randproj.transfer.conversion import Conversion
 from keras_randproj.transfer.conversion import Made
 from keras_randproj.transfer.conversion import is_dense
 from keras_randproj.transfer.conversion import replacement
-from keras_randproj.transfer.conversion import takes_blocks
 from keras_randproj.transfer.dense_view import dense_view
 from keras_randproj.transfer.fit_prp import can_fit
 from keras_randproj.transfer.probe import Probe
 from keras_randproj.transfer.rebuild import build_like
+from keras_randproj.transfer.rules import takes_blocks
 from keras_randproj.transfer.spool import Spool
 from keras_randproj.transfer.teacher import Teacher
 from keras_randproj.transfer.teacher import dense_layers
@@ -280,7 +280,7 @@ def _of_block(block, maker):
 def _run(block):
     def run(x):
         inner = block.first(x)
-        if block.between:
+        if block.first.activation is not block.activation:
             inner = block.activation(inner)
         return block.second(inner)
 
@@ -301,7 +301,9 @@ def _close(function, x, wanted):
         keras.tree.flatten(found), keras.tree.flatten(wanted), strict=True
     )
     return all(
-        np.allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE * np.abs(b).max())
+        np.allclose(
+            a, b, TOLERANCE, TOLERANCE * np.abs(b).max(), equal_nan=True
+        )
         for a, b in pairs
     )
 

@@ -142,6 +142,12 @@ def feed_forwards(
     return make
 
 
+BLOCKS_ONLY = (
+    ". `feed_forwards` takes the first Dense of a block `Dense -> activation "
+    "-> (Dropout) -> Dense` that runs once, with nothing else between."
+)
+
+
 class Rules:
     """Pairs of a selector and a maker; the first selector that fits counts.
 
@@ -204,10 +210,12 @@ class Rules:
             return
         selectors = [repr(self.pairs[k][0]) for k in sorted(self.unused)]
         shown = ", ".join(paths[:20]) + (", ..." if len(paths) > 20 else "")
+        blocks = any(takes_blocks(self.pairs[k][1]) for k in self.unused)
         raise ValueError(
             "Each rule must fit a Dense, EinsumDense or attention layer that "
             "no earlier rule takes. Received rules that fit none of "
             f"'{model.name}': {', '.join(selectors)}. Its layers: {shown}"
+            + (BLOCKS_ONLY if blocks else "")
         )
 
 
@@ -219,3 +227,8 @@ def selects(selector, layer):
     if isinstance(selector, type) and issubclass(selector, keras.layers.Layer):
         return isinstance(layer, selector)
     return bool(selector(layer))
+
+
+def takes_blocks(maker):
+    """Whether a rule's right side replaces blocks and not single layers."""
+    return getattr(maker, "takes_blocks", False)

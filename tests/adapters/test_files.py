@@ -265,3 +265,49 @@ def test_a_quantized_base(rng, tmp_path):
     np.testing.assert_array_equal(models.predict(model, x), before)
     adapters.load(model, path)
     np.testing.assert_allclose(models.predict(model, x), adapted, atol=1e-5)
+
+
+def test_a_layer_of_one_input_and_one_output(rng, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, name="one")]
+    )
+    weights = model.get_weights()
+    adapters.attach(model, {"one": adapters.Modulation()})
+    models.learn(model, rng)
+    adapters.save(model, tmp_path / "a.safetensors")
+    x = rng.normal(size=(3, 1)).astype("float32")
+    wanted = models.predict(model, x)
+    adapters.detach(model)
+    model.set_weights(weights)
+    adapters.load(model, tmp_path / "a.safetensors")
+    np.testing.assert_allclose(models.predict(model, x), wanted, atol=1e-6)
+
+
+def _two_axes(arrays):
+    arrays["vectors"] = arrays["vectors"][None]
+
+
+def _scale_of_two_axes(arrays):
+    arrays["scales"] = np.ones((1, 1), "float32")
+
+
+def _infinite(arrays):
+    arrays["vectors"][-1] = np.inf
+
+
+def _canary_that_is_no_number(arrays):
+    arrays["canary"][0] = np.nan
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_two_axes, _scale_of_two_axes, _infinite, _canary_that_is_no_number],
+    ids=lambda change: change.__name__,
+)
+def test_arrays_of_another_form_are_refused(saved, change):
+    """With a checksum that is right, as an attacker can write it."""
+    file = AdapterFile.read(saved[2])
+    arrays = {name: np.array(a) for name, a in file._arrays().items()}
+    change(arrays)
+    with pytest.raises(ValueError, match=r"malformed|not finite"):
+        AdapterFile._from(file._recipe(), arrays)

@@ -336,3 +336,22 @@ def test_an_adapter_that_cannot_be_opened_gives_a_reason(tmp_path):
     for path in (tmp_path / "none.safetensors", folder):
         with pytest.raises(ValueError, match=r"cannot be read|regular file"):
             verify(path)
+
+
+@pytest.mark.parametrize(("at", "value"), [(8, 9), (13, 4)])
+def test_another_superblock_is_refused(at, value, weights):
+    """Of an unknown version, or with addresses of four bytes."""
+    data = bytearray(weights.read_bytes())
+    assert data[8] == 0
+    assert data[13] == 8
+    data[at] = value
+    weights.write_bytes(data)
+    with pytest.raises(ValueError, match="addresses of 8 bytes"):
+        verify(weights)
+
+
+def test_an_archive_without_its_weights_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(ValueError, match=r"lacks \['model.weights.h5'\]"):
+        verify(tmp_path / "m.keras")

@@ -9,6 +9,7 @@ from keras import ops
 from keras_harness import run_layer_test
 
 from keras_randproj import EUGenDense
+from keras_randproj import config
 from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.layers import EUGenFeatures
@@ -357,3 +358,11 @@ def test_names_of_modulated_blocks():
     layer.build((None, 4))
     found = {weight.path.split("/")[-2] for weight in layer.weights}
     assert "modulation" in found
+
+
+def test_too_many_entries_are_refused_before_any_is_made(monkeypatch):
+    monkeypatch.setattr(config, "_max_elements", 10**6)
+    layer = EUGenDense(2, 10**6, seed=1)
+    with pytest.raises(ValueError, match="more than the limit of 1000000"):
+        layer.build((None, 30))
+    assert layer.weights == []

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_randproj import PRPDense
+from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import config
 from keras_randproj import projections
 
@@ -136,3 +137,5 @@ def test_transposed_fixes_arguments(arguments):
 def test_options_of_a_kernel_say_what_to_do():
     with pytest.raises(ValueError, match=r"trains no kernel.*alpha_init"):
         PRPDense(4, kernel_initializer="zeros", name="enc")
+    with pytest.raises(ValueError, match=r"trains no kernel.*alpha_init"):
+        PRPMultiHeadAttention(2, 4, kernel_regularizer="l2")

@@ -678,3 +678,23 @@ def test_flash_attention_returns_no_scores():
 def test_wrong_shapes_are_named(shapes):
     with pytest.raises(ValueError, match="Received"):
         PRPMultiHeadAttention(2, 4).build(*shapes)
+
+
+@pytest.mark.parametrize("axes", [(0,), (2,), (1, 2), (5,), ()])
+def test_axes_that_inputs_lack_are_refused(axes):
+    layer = PRPMultiHeadAttention(2, 4, attention_axes=axes)
+    with pytest.raises(ValueError, match="`attention_axes` must be axes betw"):
+        layer.build((2, 3, 8), (2, 3, 8))
+
+
+def test_scores_have_the_dtype_of_the_layer(rng):
+    """Also where the policy is that of this layer alone."""
+    x = rng.normal(size=(2, 3, 8)).astype("float32")
+    found = [
+        keras.backend.standardize_dtype(part.dtype)
+        for cls in (PRPMultiHeadAttention, keras.layers.MultiHeadAttention)
+        for part in cls(2, 4, dtype="mixed_bfloat16")(
+            x, x, return_attention_scores=True
+        )
+    ]
+    assert found == ["bfloat16"] * 4

@@ -220,3 +220,37 @@ def test_stores_may_be_plain_dicts(name):
         theirs.save_own_variables(store)
         ours.load_own_variables(store)
     assert_same(state(target), state(source))
+
+
+def test_a_stored_seed_of_a_lone_stage_is_refused():
+    """It has none of its own: only its projection has."""
+    source, target = model("prp", 3), model("prp", 4)
+    store: dict = {}
+    source.layers[0].save_own_variables(store)
+    store["seed"] = np.array(3, "uint64")
+    before = state(target)
+    with pytest.raises(ValueError, match="seed"):
+        target.layers[0].load_own_variables(store)
+    assert_same(state(target), before)
+
+
+def test_a_layer_of_keras_is_its_own_again_after_a_refusal(tmp_path):
+    """What took part in a load of ours loads alone in another model."""
+    path = tmp_path / "w.weights.h5"
+    model("block", 3).save_weights(path)
+    archives.tamper(path, records(path)[0], lambda value: value ^ np.uint8(1))
+    target = model("block", 4)
+    with pytest.raises(ValueError, match="damaged or was altered"):
+        target.load_weights(path)
+
+    def alone(norm):
+        return keras.Sequential([keras.Input((3, FEATURES)), norm])
+
+    other = keras.layers.LayerNormalization()
+    source = alone(other)
+    other.gamma.assign(np.arange(FEATURES))
+    source.save_weights(tmp_path / "norm.weights.h5")
+    norm = target.layers[0].attention_norm
+    alone(norm).load_weights(tmp_path / "norm.weights.h5")
+    found = keras.ops.convert_to_numpy(norm.gamma)
+    np.testing.assert_array_equal(found, np.arange(FEATURES))

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.matrices import min_units
 
@@ -41,3 +42,12 @@ def test_one_point_needs_one_unit():
 def test_wrong_arguments(wrong):
     with pytest.raises(ValueError, match="Received"):
         min_units(*wrong)
+
+
+def test_the_inner_width_of_hadamard_stages():
+    """The least power of two that holds inputs and outputs."""
+    family = matrices.Hadamard()
+    widths = {1: 1, 2: 2, 3: 4, 5: 8, 8: 8, 9: 16, 1023: 1024, 1025: 2048}
+    for size, width in widths.items():
+        assert family.inner_width(size, 1) == width
+        assert family.inner_width(1, size) == width

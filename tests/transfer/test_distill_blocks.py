@@ -43,8 +43,10 @@ def sequential():
     return keras.Sequential(
         [
             keras.Input((6,)),
-            keras.layers.Dense(20, "relu", name="inner_0"),
+            # Not the same when it is applied twice, as "relu" is.
+            keras.layers.Dense(20, "gelu", name="inner_0"),
             keras.layers.Dropout(0.5, name="dropout_0"),
+            keras.layers.GaussianNoise(0.5, name="noise_0"),
             keras.layers.Dense(6, name="outer_0"),
             keras.layers.Dense(20, name="inner_1"),
             keras.layers.ReLU(name="relu_1"),
@@ -94,6 +96,32 @@ def test_the_second_sum_is_corrected(x):
     error = found[~fitted] - target[~fitted]
     error = np.linalg.norm(error) / np.linalg.norm((target - given)[~fitted])
     assert reports[1].error == pytest.approx(error, rel=1e-3)
+
+
+def test_a_block_with_an_activation_at_its_end(x):
+    """Of full rank, the rival is the teacher."""
+    teacher = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(20, "gelu", name="inner"),
+            keras.layers.Dense(6, "tanh", name="outer"),
+        ]
+    )
+    rules = {"*": feed_forwards(64, seed=3)}
+    student, (report,) = distill(teacher, x, rules, method="best", verbose=0)
+    assert report.method == "low_rank"
+    np.testing.assert_allclose(
+        numpy_of(student(x)), numpy_of(teacher(x)), atol=1e-4
+    )
+
+
+def test_what_is_no_block_is_said(x):
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4)])
+    with pytest.raises(ValueError, match="`Dense -> activation -> "):
+        distill(model, x, RULES, verbose=0)
+    x[0, 0] = np.nan
+    with pytest.raises(ValueError, match="must be finite"):
+        distill(sequential(), x, RULES, verbose=0)
 
 
 def test_what_another_operation_uses_is_no_block(x):

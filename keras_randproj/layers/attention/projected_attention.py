@@ -144,6 +144,7 @@ class ProjectedAttention(DenseHolder):
             math.prod(outputs), "attention_output"
         )
         self.attention_output.build((*query_shape[:-1], heads_width))
+        self._freeze_parts()
 
     def _say_what_is_divided(self):
         for role in ("query", "key", "value", "gate"):

@@ -21,6 +21,7 @@ from keras_randproj.layers.prp_dense import PRPDense
 from keras_randproj.layers.seed_in_file import read_seed
 from keras_randproj.layers.seed_in_file import write_seed
 from keras_randproj.layers.weight_options import option_names
+from keras_randproj.layers.weight_options import refuse_kernel_options
 from keras_randproj.layers.weight_options import serialize_options
 from keras_randproj.matrices import derive_seed
 from keras_randproj.matrices.registry import FamilyLike
@@ -167,6 +168,7 @@ class PRPMultiHeadAttention(ProjectedAttention):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        refuse_kernel_options(type(self), kwargs)
         super().__init__(
             num_heads,
             key_dim,
