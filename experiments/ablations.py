@@ -15,6 +15,7 @@ import functools
 import keras
 import numpy as np
 
+from experiments.resumable import Results
 from keras_randproj import PRPDense
 from keras_randproj import distill
 from keras_randproj.demo import tutorial
@@ -211,7 +212,7 @@ def stood_in(name, seed):
 
 
 def main():
-    results = tutorial.Results(
+    results = Results(
         "ablations",
         epochs=EPOCHS,
         images=IMAGES,

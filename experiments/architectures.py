@@ -25,6 +25,7 @@ from ablations import numbers
 from ablations import prp_net
 from keras import ops
 
+from experiments.resumable import Results
 from keras_randproj import PRPDense
 from keras_randproj.demo import datasets
 from keras_randproj.demo import tutorial
@@ -216,9 +217,7 @@ TABLE = {
 
 
 def main():
-    results = tutorial.Results(
-        "architectures", epochs=EPOCHS, learning_rate=RATE
-    )
+    results = Results("architectures", epochs=EPOCHS, learning_rate=RATE)
     ask(results, "table", TABLE, tumours, 30 if not tutorial.FAST else 1, 32)
     graphs(results)
     ask(results, "rnn", RNN, lambda seed: digits(), 3 * EPOCHS, 64)

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.resumable import Results
 from keras_randproj import PRPDense
 from keras_randproj.demo import tutorial
 
@@ -202,7 +203,7 @@ def denoise(results):
 
 
 def main():
-    results = tutorial.Results(
+    results = Results(
         "autoencoder", epochs=EPOCHS, batch_size=BATCH_SIZE, seed=0
     )
     reconstruct(results)

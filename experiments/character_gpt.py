@@ -25,6 +25,7 @@ from models import shakespeare
 from models.char_gpt import CharGPT
 from models.char_gpt import Decoder
 
+from experiments.resumable import Results
 from keras_randproj import PRPTransformerBlock
 from keras_randproj.demo import tutorial
 
@@ -218,7 +219,7 @@ def main():
     if options.sample:
         sample(text, options.sample)
         return
-    results = tutorial.Results("character_gpt", steps=STEPS)
+    results = Results("character_gpt", steps=STEPS)
     backend = keras.backend.backend()
     seeds = range(SEEDS) if options.seed is None else [options.seed]
     seeds = [] if options.speed else seeds

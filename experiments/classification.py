@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.resumable import Results
 from keras_randproj import PRPDense
 from keras_randproj.demo import tutorial
 from keras_randproj.training import LearningRateRangeTest
@@ -163,7 +164,7 @@ def train(data, name, seed):
 
 
 def main():
-    results = tutorial.Results(
+    results = Results(
         "classification",
         batch_size=BATCH_SIZE,
         learning_rate=RATE,

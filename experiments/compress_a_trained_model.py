@@ -11,6 +11,7 @@ import time
 import keras
 import numpy as np
 
+from experiments.resumable import Results
 from keras_randproj import convert
 from keras_randproj import distill
 from keras_randproj import merge
@@ -105,7 +106,7 @@ def bert(rule):
 
 
 def main():
-    results = tutorial.Results(
+    results = Results(
         "compress_a_trained_model",
         epochs=EPOCHS,
         unlabelled=UNLABELLED,

@@ -15,6 +15,7 @@ import time
 import keras
 import numpy as np
 
+from experiments.resumable import Results
 from keras_randproj import PRPDense
 from keras_randproj.demo import tutorial
 
@@ -128,7 +129,7 @@ def measured(variant, data):
 
 
 def main():
-    results = tutorial.Results("convolutions", epochs=EPOCHS)
+    results = Results("convolutions", epochs=EPOCHS)
     variants = list(VARIANTS)[-1:] if tutorial.FAST else list(VARIANTS)
     for name in prepared():
         data = load(name)

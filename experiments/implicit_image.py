@@ -19,6 +19,7 @@ from implicit_scene import draw
 from implicit_scene import psnr
 from keras import ops
 
+from experiments.resumable import Results
 from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
 from keras_randproj import report
@@ -82,7 +83,7 @@ def fit_image(kind):
 
 
 def main():
-    results = tutorial.Results("implicit_image")
+    results = Results("implicit_image")
     if results.rows:
         return
     images = {"the photograph": photograph()[1].reshape(64, 64)}

@@ -18,6 +18,7 @@ import numpy as np
 from keras import ops
 from matplotlib.figure import Figure
 
+from experiments.resumable import Results
 from keras_randproj import EUGenDense
 from keras_randproj import distill
 from keras_randproj import merge
@@ -289,7 +290,7 @@ def draw(pictures, columns, name):
 
 
 def main():
-    results = tutorial.Results(
+    results = Results(
         "implicit_scene",
         epochs=EPOCHS,
         views=VIEWS,

@@ -6,11 +6,15 @@ The weights and the tokenizer come from a package that holds both:
 `transformers`, where that and PyTorch are installed.
 """
 
+import itertools
+import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
+
+from experiments import adapters_data
 
 WIDTH, INNER, HEADS, LAYERS, LONGEST = 384, 1536, 12, 6, 512
 WORDS = 30_522
@@ -168,23 +172,30 @@ def tokens(sentences, length):
 
 
 def sentences(count, seed=0, shortest=20):
-    """Different lines of Shakespeare's plays, from TFDS's `tiny_shakespeare`.
+    """Sentences of four domains in turn, in a random order each.
+
+    They are film reviews, editorials, product reviews and tweets; see
+    `experiments/adapters_data.py`, which fetches them.
 
     Args:
         count: Integer.
-        seed: Integer, for their choice.
-        shortest: Integer, least length of a line in characters.
+        seed: Integer, for their order.
+        shortest: Integer, least length of a sentence in characters.
 
     Returns:
-        List of strings.
+        List of strings, no two alike.
     """
-    import tensorflow_datasets as tfds
-
-    data = tfds.load("tiny_shakespeare", split="train", batch_size=-1)
-    text = tfds.as_numpy(data)["text"][0].decode()
-    lines = sorted({x for x in text.split("\n") if len(x) >= shortest})
-    chosen = np.random.default_rng(seed).permutation(len(lines))[:count]
-    return [lines[k] for k in chosen]
+    with tempfile.TemporaryDirectory() as downloads:
+        archive = adapters_data.fetch("vaderSentiment==3.3.2", downloads)
+        domains = adapters_data.rated_sentences(archive)
+    rng = np.random.default_rng(seed)
+    shuffled, seen = [], set()
+    for found, _ in domains.values():
+        long = sorted({s for s in found if len(s) >= shortest} - seen)
+        seen.update(long)
+        shuffled.append([long[k] for k in rng.permutation(len(long))])
+    in_turn = itertools.chain.from_iterable(zip(*shuffled, strict=False))
+    return list(itertools.islice(in_turn, count))
 
 
 def folder():

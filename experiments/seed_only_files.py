@@ -17,6 +17,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from experiments.resumable import Results
 from keras_randproj import PRPDense
 from keras_randproj import report
 from keras_randproj.demo import tutorial
@@ -131,7 +132,7 @@ def _assign(net, values):
 
 
 def main():
-    results = tutorial.Results(
+    results = Results(
         "seed_only_files",
         rounds=ROUNDS,
         clients=2,

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from models.vit import vit
 
+from experiments.resumable import Results
 from keras_randproj import PRPTransformerBlock
 from keras_randproj.demo import tutorial
 
@@ -156,7 +157,7 @@ def main():
     parser.add_argument("--speed", action="store_true", help="no training")
     parser.add_argument("--only", help="the variant to run")
     options = parser.parse_args()
-    results = tutorial.Results(
+    results = Results(
         "vision_transformer",
         epochs=EPOCHS,
     )

@@ -56,6 +56,7 @@ def distill(
     pool: int | None = None,
     neurons: bool = False,
     method: str = "eugen",
+    rivals: bool = True,
 ) -> Distillation:
     """Replaces layers of a trained model and fits them in closed form.
 
@@ -91,6 +92,7 @@ def distill(
             many stored numbers, as plain dense layers, `"low_rank"` and
             `"neurons"` (with `pool`, the best of the teacher's own); or
             `"best"`, for each layer the one of least error on held-out rows.
+        rivals: As there.
 
     Returns:
         A `Distillation`: `model` and `reports`.
@@ -120,6 +122,7 @@ def distill(
         learning_rate=learning_rate,
         pool=pool,
         neurons=neurons,
+        rivals=rivals,
         method=method,
         verbose=verbose,
     )

@@ -31,6 +31,7 @@ def distill_layer(
     verbose: int | str = 1,
     pool: int | None = None,
     neurons: bool = False,
+    rivals: bool = True,
 ) -> DistillationReport:
     """Fits the head of a `EUGenDense` to a trained layer by least squares.
 
@@ -68,6 +69,9 @@ def distill_layer(
             stores. `num_features` then is the budget: what so many random
             features cost. The teacher must be a `Dense` whose activation is
             `feature_activation`.
+        rivals: Boolean, whether the report has the errors of the teacher's
+            layers at a low rank and of its neurons, which are fitted to the
+            same rows in further passes over them.
 
     Returns:
         A `DistillationReport`.
@@ -99,6 +103,7 @@ def distill_layer(
         learning_rate=learning_rate,
         pool=pool,
         neurons=neurons,
+        rivals=rivals,
         verbose=verbose,
     )
     check(eugen, options)

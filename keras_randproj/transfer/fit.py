@@ -1,5 +1,6 @@
 """A EUGen's features and head from rows, in closed form."""
 
+import functools
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from keras_randproj.transfer.distillation_report import DistillationReport
 from keras_randproj.transfer.fine_tune import fine_tune
 from keras_randproj.transfer.low_rank import LowRank
 from keras_randproj.transfer.normal_equations import NormalEquations
+from keras_randproj.transfer.normal_equations import SumsToChooseBy
 from keras_randproj.transfer.normal_equations import choose_ridge
 from keras_randproj.transfer.pool import Pool
 from keras_randproj.transfer.teacher import Teacher
@@ -35,7 +37,12 @@ class Options:
     pool: int | None = None
     neurons: bool = False
     method: str = "eugen"
+    rivals: bool = True
     verbose: Any = 1
+
+    def has(self, method: str) -> bool:
+        """Whether what a method gives has to be fitted as well."""
+        return self.rivals or self.method in (method, "best")
 
 
 class Fitted(NamedTuple):
@@ -66,27 +73,32 @@ def fit(eugen: EUGenDense, teacher: Teacher, options: Options) -> Fitted:
     head = found.best_head(options.neurons)
     numbers: dict[str, Any] = {"mean_error": found.error(lambda x: found.mean)}
     layers: dict[str, Any] = {"eugen": lambda rank: eugen}
-    if found.pool and found.pool.neurons is not None:
+    if found.has_neurons and options.has("neurons"):
         # A head on neurons alone has no place for a row.
         alone = found.best_head(neurons=True, random=False)
-        numbers["neurons_error"] = alone.error
-        layers["neurons"] = lambda rank: found.pool.neurons_alone(alone, rank)
+        if len(alone.neurons):
+            numbers["neurons_error"] = alone.error
+            layers["neurons"] = lambda rank: found.pool.neurons_alone(
+                alone, rank
+            )
     if found.pool:
         found.pool.install(head.rows, head.neurons)
     eugen.kernel.assign(head.kernel)
     if eugen.bias is not None:
         eugen.bias.assign(head.bias)
     error = found.error(lambda x: rows.outputs(eugen, x))
-    sums = None
-    for name, most in (
-        ("low_rank", budget),
-        ("low_rank_in_memory", eugen.count_params()),
-    ):
+    ranks = {}
+    if options.has("low_rank"):
+        ranks["low_rank"] = budget
+    if options.rivals:
+        ranks["low_rank_in_memory"] = eugen.count_params()
+    first = None
+    for name, most in ranks.items():
         rival = teacher.layers and LowRank.of(
             teacher.layers, teacher.activations, int(most)
         )
         if rival:
-            sums = rival.fit(found.training_rows, sums)
+            first = rival.fit(found.training_rows, first)
             numbers[f"{name}_error"] = found.error(rival)
             numbers[f"{name}_rank"] = rival.rank
             layers[name] = rival.as_layer
@@ -213,9 +225,14 @@ class _Rows:
                     f"activations={self.teacher.activations}, "
                     f"feature_activation={features.feature_activation}"
                 )
-            self.pool = Pool(eugen, options.pool, neurons if same else None)
+            compete = same and (options.neurons or options.has("neurons"))
+            self.pool = Pool(eugen, options.pool, neurons if compete else None)
             features = self.pool.features
-        self.train = NormalEquations(features.width, eugen.units)
+            self.train = SumsToChooseBy(
+                features.width, eugen.units, eugen.use_bias
+            )
+        else:
+            self.train = NormalEquations(features.width, eugen.units)
         return features
 
     def _keep(self, x, y, weights):
@@ -224,6 +241,11 @@ class _Rows:
             weights = np.ones(len(x)) if weights is None else weights
             self.kept.append((x[:room], y[:room], weights[:room]))
             self.held_out += min(room, len(x))
+
+    @property
+    def has_neurons(self):
+        """Whether neurons are in the pool."""
+        return self.pool is not None and self.pool.neurons is not None
 
     @property
     def mean(self):
@@ -238,29 +260,34 @@ class _Rows:
             random: Boolean, whether random features may.
         """
         pool, use_bias = self.pool, self.eugen.use_bias
-        train, chosen, columns = self.train, (None, None), None
+        train, chosen, features = self.train, (None, None), self.eugen.features
         if pool:
-            gram, cross, _, _ = train.centred(use_bias)
             is_row = np.arange(len(pool.costs)) < pool.size
             allowed = np.where(is_row, random, neurons)
-            chosen = pool.choose(gram, cross, allowed)
-            columns = pool.columns(*chosen)
-            train = train.take(columns)
-        test = self._held_out_sums(columns)
+            chosen = pool.choose(*self._products, allowed)
+            features = pool.take(*chosen)
+            train = self._sums(features, self.training_rows())
+        test = self._sums(features, self.kept)
         ridge, kernel, bias = _solve(train, test, self.options, use_bias)
-        judge = test if test.rows else train
+        judge = test or train
         error = np.sqrt(judge.squared_error(kernel, bias) / (judge.square or 1))
         return Head(*chosen, ridge, kernel, bias, float(error))
 
-    def _held_out_sums(self, columns):
-        features = self.pool.features if self.pool else self.eugen.features
-        width = features.width if columns is None else len(columns)
-        sums = NormalEquations(width, self.eugen.units)
-        for x, y, weights in self.kept:
+    @functools.cached_property
+    def _products(self):
+        """Of all features of the pool, with each other and the targets."""
+        return self.train.centred(self.eugen.use_bias)[:2]
+
+    def _sums(self, features, given):
+        """The sums of some features over some rows, `None` without rows."""
+        sums = None
+        for x, y, weights, *_ in given:
             for part in rows.chunks(np.arange(len(x))):
                 found = ops.convert_to_numpy(features(x[part]))
-                found = found if columns is None else found[:, columns]
-                sums.add(found, y[part], weights[part])
+                if sums is None:
+                    sums = NormalEquations(found.shape[1], y.shape[1])
+                chosen = None if weights is None else weights[part]
+                sums.add(found, y[part], chosen)
         return sums
 
     def training_rows(self):
@@ -290,7 +317,7 @@ class _Rows:
 def _solve(train, test, options, use_bias):
     ridge, count = options.ridge, len(train.features)
     if ridge == "auto":
-        if not test.rows:
+        if test is None:
             raise ValueError(
                 "`ridge='auto'` needs held-out rows. Pass more rows, a larger "
                 f"`validation_split`, or a number. Received: {train.rows} rows"

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-# A feature of which less than this share is new is a copy of those chosen.
-SMALLEST_SHARE = 1e-9
+# A feature of which less than this share is new is a copy of those chosen;
+# products of float32 features are no more exact.
+SMALLEST_SHARE = 1e-6
 # Columns of the factor that there is room for at first.
 START = 64
 

@@ -51,9 +51,7 @@ class LowRank:
         rank = min(spare // sum(map(sum, sizes)), *map(min, sizes))
         return cls(layers, activations, rank) if rank > 0 else None
 
-    def fit(
-        self, pairs: Callable[[], Any], first: NormalEquations | None = None
-    ) -> NormalEquations:
+    def fit(self, pairs: Callable[[], Any], first: Any = None) -> Any:
         """Fits all layers, one after the other, each in a pass over the rows.
 
         Args:
@@ -62,16 +60,22 @@ class LowRank:
             first: What the fit of another rank returned, for the same rows.
 
         Returns:
-            The sums of the first layer, which are the same for all ranks.
+            What the first layer of all ranks is made of.
         """
-        first = first or self._sums(0, pairs())
+        first = first or self._regression(0, pairs)
         for k in range(len(self.layers)):
-            sums = self._sums(k, pairs()) if k else first
-            gram, cross, mean_x, mean_y = sums.centred()
-            left, right = reduced_rank(gram, cross, self.rank)
-            bias = mean_y - (mean_x @ left) @ right
-            self.factors.append((left, right, bias))
+            found = self._regression(k, pairs) if k else first
+            kernel, directions, mean_x, mean_y = found
+            right = directions[:, : self.rank]
+            left = kernel @ right
+            bias = mean_y - (mean_x @ left) @ right.T
+            self.factors.append((left, right.T, bias))
         return first
+
+    def _regression(self, k, pairs):
+        """Kernel, directions and means for a layer, whatever the rank."""
+        gram, cross, mean_x, mean_y = self._sums(k, pairs()).centred()
+        return *regression(gram, cross), mean_x, mean_y
 
     def _sums(self, k, pairs):
         """Sums over the inputs and targets of a layer."""
@@ -142,10 +146,30 @@ def reduced_rank(
     Returns:
         Arrays `(n, rank)` and `(rank, units)`.
     """
+    kernel, directions = regression(gram, cross)
+    right = directions[:, :rank]
+    return kernel @ right, right.T
+
+
+def regression(
+    gram: np.ndarray, cross: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best linear map, and the directions of its outputs.
+
+    Args:
+        gram: float64 array `(n, n)`, products of the inputs.
+        cross: float64 array `(n, units)`, their products with the targets.
+
+    Returns:
+        Arrays `(n, units)` and `(units, min(n, units))`, whose columns are
+        the principal directions, those of most variance first.
+    """
     kernel = scaled_solve(gram, cross, RIDGE)
-    _, vectors = np.linalg.eigh(kernel.T @ gram @ kernel)
-    kept = vectors[:, -rank:]
-    return kernel @ kept, kept.T
+    if len(gram) < cross.shape[1]:
+        values, vectors = np.linalg.eigh(gram)
+        root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
+        return kernel, np.linalg.svd(root @ kernel, full_matrices=False)[2].T
+    return kernel, np.linalg.eigh(kernel.T @ gram @ kernel)[1][:, ::-1]
 
 
 def is_linear(activation: Any) -> bool:

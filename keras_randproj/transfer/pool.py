@@ -1,5 +1,6 @@
 """Features to choose from: endless random ones, and a layer's own neurons."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,25 +45,24 @@ class Pool:
         family = features.family
         self.family = matrices.get(family.name, **family.options())
         self.neurons = neurons and kernel_and_bias(neurons)
-        self.features = self._make(
-            None, size, neurons.units if neurons is not None else 0
-        )
+        count = neurons.units if neurons is not None else 0
+        self.features = self._make(None, size, np.arange(count))
 
     def _make(self, rows, size, neurons):
-        """Features of the EUGen's seed, built."""
+        """Features of the EUGen's seed and these neurons, built."""
         config = self.eugen.features.get_config()
         config["projection"] = matrices.serialize(self.family)
-        config.update(rows=rows, num_features=size, num_neurons=neurons)
+        config.update(rows=rows, num_features=size, num_neurons=len(neurons))
         made = EUGenFeatures.from_config(config)
-        if neurons != 0 and rows is None:
-            made.build((None, self.input_dim))
-            for weight, value in zip(
-                (made.neurons.kernel, made.neurons.bias),
-                self.neurons,
-                strict=True,
-            ):
-                weight.assign(value)
+        made.build((None, self.input_dim))
+        self._copy_neurons(made, neurons)
         return made
+
+    def _copy_neurons(self, features, neurons):
+        if len(neurons):
+            kernel, bias = self.neurons
+            features.neurons.kernel.assign(kernel[:, neurons])
+            features.neurons.bias.assign(bias[neurons])
 
     @property
     def costs(self) -> np.ndarray:
@@ -110,11 +110,23 @@ class Pool:
             rows = np.zeros(1, "int64")
         return rows, neurons
 
-    def columns(self, rows: np.ndarray, neurons: np.ndarray) -> np.ndarray:
-        """Where what was chosen stands among all features."""
-        blocks = [rows + k * self.size for k in range(self.order)]
-        after = neurons + (self.order - 1) * self.size
-        return np.concatenate([*blocks, after])
+    def take(
+        self, rows: np.ndarray, neurons: np.ndarray
+    ) -> Callable[[Any], Any]:
+        """The features that were chosen: random ones, then neurons.
+
+        Args:
+            rows: Integer array; where empty, there are no random features.
+            neurons: Integer array, as `choose` returns them.
+
+        Returns:
+            Function from inputs `(rows, input_dim)` to `(rows, width)`.
+        """
+        kept = rows if len(rows) else np.zeros(1, "int64")
+        made = self._make(kept.tolist(), len(kept), neurons - self.size)
+        # Features have one row at least.
+        skipped = 0 if len(rows) else self.order
+        return lambda x: made(x)[:, skipped:]
 
     def neurons_alone(self, head: Any, rank: int) -> DenseLayers:
         """The layers of a head on neurons and nothing else.
@@ -145,11 +157,7 @@ class Pool:
         )
         new = EUGenDense.from_config(config)
         build_like(new, eugen, {"input_shape": (None, self.input_dim)})
-        if len(neurons):
-            kernel, bias = self.neurons
-            kept = neurons - self.size
-            new.features.neurons.kernel.assign(kernel[:, kept])
-            new.features.neurons.bias.assign(bias[kept])
+        self._copy_neurons(new.features, neurons - self.size)
         new.trainable = eugen.trainable
         for part in ("features", "head"):
             replace(eugen, eugen, part, getattr(new, part))

@@ -27,7 +27,7 @@ from keras_randproj.transfer.spool import Spool
 from keras_randproj.transfer.teacher import Teacher
 from keras_randproj.transfer.teacher import dense_layers
 
-# Rows on which a block is tried, and how exact it must be.
+# Rows on which the model is tried, and how exact a block must be.
 FEW = 4
 TOLERANCE = 1e-3
 
@@ -111,9 +111,10 @@ class Recorded:
                 "`data` must have at least one row to solve on. "
                 "Received: no batches"
             )
-        calls = self.probe.run(first[0])
+        few = keras.tree.map_structure(lambda a: a[:FEW], first[0])
+        calls = self.probe.run(few)
         found = find_blocks(calls, self._starts_block)
-        blocks = {id(b.first): b for b in self._exact(found, first)}
+        blocks = {id(b.first): b for b in self._exact(found, few)}
         ignored = Conversion()
         for layer in {id(c.layer): c.layer for c in calls}.values():
             rule = self.rules.find(layer)
@@ -138,12 +139,11 @@ class Recorded:
         rule = self.rules.find(layer)
         return rule is not None and takes_blocks(self.rules.pairs[rule][1])
 
-    def _exact(self, blocks, batch):
+    def _exact(self, blocks, few):
         """Blocks in whose place their three steps give the same.
 
         An operation that is no layer may use what is between them as well.
         """
-        few = keras.tree.map_structure(lambda a: a[:FEW], batch[0])
         kept = []
         for block in blocks:
             wanted = self.probe.outputs(few)

@@ -2,6 +2,7 @@
 
 import json
 
+from experiments.resumable import Results
 from keras_randproj.demo import tutorial
 
 
@@ -15,7 +16,7 @@ def test_rows_are_written_and_not_made_twice(tmp_path, monkeypatch):
         return {"value": value}
 
     for _ in range(2):
-        results = tutorial.Results("name", epochs=3)
+        results = Results("name", epochs=3)
         assert results.row(lambda: make(1), model="a", seed=0)["value"] == 1
         results.row(lambda: make(2), model="a", seed=1)
     assert made == [1, 2]
@@ -32,7 +33,7 @@ def test_a_script_says_what_it_found_and_what_it_does(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tutorial, "FAST", False)
-    results = tutorial.Results("name")
+    results = Results("name")
     assert capsys.readouterr().out == ""
     said = []
 
@@ -46,7 +47,7 @@ def test_a_script_says_what_it_found_and_what_it_does(
     done = capsys.readouterr().out
     assert done == 'computed {"model": "a", "value": 1.5}\n'
 
-    again = tutorial.Results("name")
+    again = Results("name")
     first, second = capsys.readouterr().out.splitlines()
     path = "experiments/results/name.json"
     assert first.startswith(f"{path} holds 1 rows")
@@ -55,15 +56,15 @@ def test_a_script_says_what_it_found_and_what_it_does(
     again.row(make, model="a")
     assert capsys.readouterr().out == ""
     (tmp_path / path).unlink()
-    assert tutorial.Results("name").rows == []
+    assert Results("name").rows == []
     assert capsys.readouterr().out == ""
 
 
 def test_fast_runs_leave_the_committed_results_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tutorial, "FAST", True)
-    tutorial.Results("name").row(lambda: {"value": 1}, model="a")
-    assert tutorial.Results("name").rows == []
+    Results("name").row(lambda: {"value": 1}, model="a")
+    assert Results("name").rows == []
     assert not (tmp_path / "experiments").exists()
     assert tutorial.picture("a.png").parts[0] == "build"
 

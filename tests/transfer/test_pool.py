@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_randproj import EUGenDense
 from keras_randproj import distill_layer
+from keras_randproj.transfer.normal_equations import SumsToChooseBy
 from tests.transfer.test_forward_selection import brute_force
 
 
@@ -113,6 +114,44 @@ def test_neurons_alone_are_a_rival(teacher, x):
     # A neuron stores 6 + 1 + 5 numbers, a row 1 + 5: six neurons, all five.
     assert report.neurons_error < 1e-3
     assert "the teacher's own neurons would be better" in str(report)
+
+
+def test_a_budget_below_a_neuron(teacher, x):
+    report = distill_layer(make(1), teacher, x, pool=20, verbose=0)
+    # A neuron stores 12 numbers, a row 6.
+    assert report.neurons_error is None
+    assert report.error < report.mean_error
+
+
+def test_rivals_may_be_left_out(teacher, x):
+    every, none = make(), make()
+    options = {"pool": 20, "neurons": True, "verbose": 0}
+    wanted = distill_layer(every, teacher, x, **options)
+    report = distill_layer(none, teacher, x, rivals=False, **options)
+    assert wanted.neurons_error
+    assert wanted.low_rank_in_memory_error
+    assert report.neurons_error is None
+    assert report.low_rank_error is None
+    assert report.low_rank_in_memory_error is None
+    assert report.error == wanted.error
+    np.testing.assert_array_equal(numpy_of(none(x)), numpy_of(every(x)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_to_choose_by_are_exact_to_rounding(weighted, rng):
+    """Means a hundred times the deviations do not show in the products."""
+    features = (100 + rng.normal(size=(3000, 20))).astype("float32")
+    targets = rng.normal(size=(3000, 4)).astype("float32")
+    weights = rng.uniform(size=3000) if weighted else None
+    sums = SumsToChooseBy(20, 4)
+    for part in np.split(np.arange(3000), [100, 2000]):
+        own = None if weights is None else weights[part]
+        sums.add(features[part], targets[part], own)
+    gram, cross, _, _ = sums.centred()
+    both = np.concatenate([features, targets], axis=1).astype("float64")
+    wanted = np.cov(both.T, bias=True, aweights=weights)
+    np.testing.assert_allclose(gram, wanted[:20, :20], atol=1e-6)
+    np.testing.assert_allclose(cross, wanted[:20, 20:], atol=1e-6)
 
 
 def test_a_pool_of_hadamard_outputs(teacher, x):

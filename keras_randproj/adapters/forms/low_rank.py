@@ -52,10 +52,6 @@ class LowRank(Form):
         return y + layer.output_axes_of(wide)
 
     def fold(
-        self,
-        layer: Any,
-        kernel: np.ndarray,
-        bias: np.ndarray,
-        values: dict,
+        self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict
     ) -> tuple[np.ndarray, np.ndarray]:
         return kernel + values["a"] @ values["b"], bias

@@ -107,11 +107,7 @@ class Modulation(Form):
         return y if shift is None else y + layer.along_output(shift, y)
 
     def fold(
-        self,
-        layer: Any,
-        kernel: np.ndarray,
-        bias: np.ndarray,
-        values: dict,
+        self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict
     ) -> tuple[np.ndarray, np.ndarray]:
         if "alpha" in values:
             alpha = 1 + values["alpha"]

@@ -97,11 +97,7 @@ class SeededLowRank(Form):
         return y + layer.output_axes_of(wide)
 
     def fold(
-        self,
-        layer: Any,
-        kernel: np.ndarray,
-        bias: np.ndarray,
-        values: dict,
+        self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict
     ) -> tuple[np.ndarray, np.ndarray]:
         a, b = (values[name].materialize() for name in "ab")
         update = (a * (1 + values["middle"])) @ b * values["out"]

@@ -18,6 +18,8 @@ from keras_randproj.kernels.reference import packed
 from keras_randproj.kernels.reference import seeded
 from keras_randproj.kernels.reference import stored
 
+# Each takes the operand, x `(..., input_dim)` and alpha, `(input_dim,)` or a
+# number, and gives `(..., output_dim)`.
 PRODUCTS: dict[type, Callable] = {
     StoredMatrix: stored.multiply,
     SignedHadamard: hadamard.multiply,

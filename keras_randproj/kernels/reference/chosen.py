@@ -18,16 +18,7 @@ LIMBS = 4
 
 
 def multiply(operand: ChosenTiles, x, alpha):
-    """`(alpha * x) @ P`, or `@ P^T` where the operand is transposed.
-
-    Args:
-        operand: The projection.
-        x: Tensor `(..., input_dim)`.
-        alpha: Tensor `(input_dim,)` or number.
-
-    Returns:
-        Tensor `(..., output_dim)`.
-    """
+    """`(alpha * x) @ P`, or `@ P^T` where the operand is transposed."""
     spec: Any = operand.spec
     blocks = blockwise.blocks_of(operand, _block, spec, (spec.rows, 1))
     # A slice that begins inside and ends outside would be moved.

@@ -24,16 +24,7 @@ SUMS = 4
 
 
 def multiply(operand: SignedHadamard, x, alpha):
-    """`(alpha * x) @ P` for `P = (R H D)^T`, or its transpose.
-
-    Args:
-        operand: The projection.
-        x: Tensor `(..., input_dim)`.
-        alpha: Tensor `(input_dim,)` or number.
-
-    Returns:
-        Tensor `(..., output_dim)`.
-    """
+    """`(alpha * x) @ P` for `P = (R H D)^T`, or its transpose."""
     lead = ops.shape(x)[:-1]
     x = ops.reshape(x, (-1, operand.input_dim))
     y = (

@@ -10,16 +10,7 @@ WORD_BITS = 32
 
 
 def multiply(operand: PackedMatrix, x, alpha):
-    """`(alpha * x) @ P`, or `@ P^T` where the operand is transposed.
-
-    Args:
-        operand: The projection.
-        x: Tensor `(..., input_dim)`.
-        alpha: Tensor `(input_dim,)` or number.
-
-    Returns:
-        Tensor `(..., output_dim)`.
-    """
+    """`(alpha * x) @ P`, or `@ P^T` where the operand is transposed."""
     unit = WORD_BITS // operand.bits, 1
     blocks = blockwise.blocks_of(operand, _block, operand.bits, unit)
     down, across = (

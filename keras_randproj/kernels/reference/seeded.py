@@ -21,16 +21,7 @@ LIMB = 0xFFFF
 
 
 def multiply(operand: SeededTiles, x, alpha):
-    """`(alpha * x) @ P`, or `@ P^T` where the operand is transposed.
-
-    Args:
-        operand: The projection.
-        x: Tensor `(..., input_dim)`.
-        alpha: Tensor `(input_dim,)` or number.
-
-    Returns:
-        Tensor `(..., output_dim)`.
-    """
+    """`(alpha * x) @ P`, or `@ P^T` where the operand is transposed."""
     spec: Any = operand.spec
     unit = spec.rows, spec.cols
     blocks = blockwise.blocks_of(operand, _block, spec, unit)

@@ -8,16 +8,7 @@ from keras_randproj.kernels.operands import StoredMatrix
 
 
 def multiply(operand: StoredMatrix, x, alpha):
-    """`(alpha * x) @ P`, or `@ P^T` where the operand is transposed.
-
-    Args:
-        operand: The projection.
-        x: Tensor `(..., input_dim)`.
-        alpha: Tensor `(input_dim,)` or number.
-
-    Returns:
-        Tensor `(..., output_dim)`.
-    """
+    """`(alpha * x) @ P`, or `@ P^T` where the operand is transposed."""
     x = x * alpha
     matrix = operand.matrix
     if keras.backend.backend() != "tensorflow":

@@ -29,8 +29,11 @@ from keras_randproj.layers.eugen.estimator import unbiased_head
 from keras_randproj.layers.eugen.features import EUGenFeatures
 from keras_randproj.layers.eugen.head import EUGenHead
 from keras_randproj.layers.kernel_and_bias import kernel_and_bias
+from keras_randproj.layers.weight_options import option_names
 from keras_randproj.layers.weight_options import serialize_options
 from keras_randproj.matrices.registry import FamilyLike
+
+WEIGHTS = ("kernel", "bias")
 
 
 @keras.saving.register_keras_serializable("keras_randproj")
@@ -154,14 +157,9 @@ class EUGenDense(DenseHolder):
             self.units,
             activation=self.activation,
             use_bias=self.use_bias,
-            kernel_initializer=self.kernel_initializer,
-            bias_initializer=self.bias_initializer,
-            kernel_regularizer=self.kernel_regularizer,
-            bias_regularizer=self.bias_regularizer,
-            kernel_constraint=self.kernel_constraint,
-            bias_constraint=self.bias_constraint,
             dtype=self.dtype_policy,
             name="eugen_head",
+            **{n: getattr(self, n) for n in option_names(WEIGHTS)},
         )
         self.features = EUGenFeatures(
             num_features,
@@ -313,7 +311,7 @@ class EUGenDense(DenseHolder):
                 self.activity_regularizer
             ),
         )
-        options = serialize_options(self, ("kernel", "bias"))
+        options = serialize_options(self, WEIGHTS)
         return {**super().get_config(), **config, **options}
 
 
