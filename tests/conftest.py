@@ -24,7 +24,12 @@ if not NVIDIA and os.environ.get("KERAS_BACKEND") != "jax":
 if os.environ.get("KERAS_BACKEND") == "jax":
     # On a GPU the default rounds a float32 to the 11 bits of a TF32.
     os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    flags = "--xla_backend_optimization_level=0"
+    if not NVIDIA:
+        # The newer emitters of loops build a compiler's context for each
+        # operation, which takes longer than all else of its compilation.
+        flags += " --xla_cpu_use_fusion_emitters=false"
+    os.environ.setdefault("XLA_FLAGS", flags)
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         compiled = tempfile.TemporaryDirectory(prefix="jax-of-tests-")
         os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled.name

@@ -100,9 +100,10 @@ class AdaptedLayer:
         """The last axis times a matrix, or each row times one of its own."""
         if len(matrix.shape) == 2 or len(x.shape) == 3:
             return ops.matmul(x, matrix)
-        batch, width = ops.shape(x)[0], x.shape[-1]
-        y = ops.matmul(ops.reshape(x, (batch, -1, width)), matrix)
-        return ops.reshape(y, (*ops.shape(x)[:-1], matrix.shape[-1]))
+        batch, *inner = lead = ops.shape(x)[:-1]
+        # Not -1, which an empty batch leaves open.
+        rows = ops.reshape(x, (batch, math.prod(inner), x.shape[-1]))
+        return ops.reshape(ops.matmul(rows, matrix), (*lead, matrix.shape[-1]))
 
     def output_axes_of(self, y: Any) -> Any:
         """An output with the columns in one axis, as the layer makes it."""

@@ -125,6 +125,10 @@ class AdapterBank(keras.Model):
             ValueError: If the file is refused, or the bank is full. Nothing
                 is changed then.
         """
+        if not isinstance(name, str):
+            raise ValueError(
+                f"A tenant's name must be a string. Received: {name!r}"
+            )
         file = _read(path)
         learned = self._learned(file)
         if name not in self._slots and not self._free:
@@ -172,7 +176,7 @@ class AdapterBank(keras.Model):
         return super().__call__(inputs, **kwargs)
 
     def call(self, inputs: Any, training: Any = None) -> Any:
-        x, rows = inputs
+        x, rows = _pair(inputs)
         self._current.begin(rows)
         try:
             return self.model(x, training=training)
@@ -188,12 +192,18 @@ class AdapterBank(keras.Model):
         )
 
     def _rows(self, names):
+        if isinstance(names, str):
+            raise ValueError(
+                "`names` must be a sequence with a name, or `None`, for each "
+                f"row. Received: names={names!r}"
+            )
         unknown = {name for name in names if name is not None} - set(
             self._slots
         )
         if unknown:
             raise ValueError(
-                f"The bank has no such tenants. Received: {sorted(unknown)}"
+                "The bank has no such tenants. "
+                f"Received: {sorted(unknown, key=str)}"
             )
         found = [0 if name is None else self._slots[name] for name in names]
         return np.array(found, "int32")
@@ -226,6 +236,24 @@ class AdapterBank(keras.Model):
         for key, shared in shared_vectors.items():
             (vector,) = learned.get(key, [np.zeros(shared.size, "float32")])
             assign_row(shared.vector, slot, vector)
+
+
+def _pair(inputs):
+    """The base's inputs and a tenant's row for each row of the batch."""
+    if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
+        raise ValueError(
+            "Call the bank as `bank(inputs, names)`, or on a pair of inputs "
+            "and what `rows(names)` returns."
+        )
+    x, rows = inputs
+    batches = {each.shape[0] for each in (*keras.tree.flatten(x), rows)}
+    if len(batches - {None}) > 1:
+        raise ValueError(
+            "Each row of the batch needs a tenant of its own. Received: "
+            f"{rows.shape[0]} names for inputs of shape "
+            f"{[tuple(each.shape) for each in keras.tree.flatten(x)]}"
+        )
+    return x, rows
 
 
 def _read(path):

@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +16,7 @@ from keras_randproj.files.safetensors_file import once
 from keras_randproj.files.safetensors_file import read_safetensors
 from keras_randproj.files.source import MAX_BYTES
 from keras_randproj.files.source import PIECE
+from keras_randproj.files.whole_file import write_whole
 from keras_randproj.matrices import CONTRACT_VERSION
 
 FORMAT = "keras_randproj.adapter"
@@ -100,7 +98,7 @@ class AdapterFile:
             "checksum": checksum(recipe, arrays),
         }
         data = save_arrays(arrays, metadata)
-        _replace(Path(path), data)
+        write_whole(path, lambda partial: partial.write_bytes(data))
 
     @classmethod
     def read(cls, path, max_bytes: int = MAX_BYTES) -> "AdapterFile":
@@ -309,14 +307,3 @@ def _library():
             f"{_install.advice('adapters')}"
         ) from None
     return safetensors.numpy
-
-
-def _replace(path, data):
-    """Puts bytes in the place of a file at once."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    try:
-        os.replace(file.name, path)
-    except OSError:
-        os.unlink(file.name)
-        raise

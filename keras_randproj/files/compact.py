@@ -1,10 +1,11 @@
 """A model file in as few bytes as its format allows."""
 
 import os
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+
+from keras_randproj.files.whole_file import write_whole
 
 # Keras refuses what expands a hundred times, as it may be made to fill memory.
 MOST = 50
@@ -34,7 +35,7 @@ def compact(path: str | os.PathLike[str]) -> int:
     >>> compact("model.keras") < 8_000
     True
     """
-    path = Path(os.path.realpath(path))
+    path = Path(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
@@ -42,16 +43,13 @@ def compact(path: str | os.PathLike[str]) -> int:
         raise ValueError(
             f"`path` must be a `.keras` file ({error}). Received: path={path}"
         ) from error
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as partial:
-        try:
-            with zipfile.ZipFile(partial, "w", compresslevel=9) as archive:
-                for name, data in members.items():
-                    archive.writestr(name, data, _method(data))
-            os.chmod(partial.name, path.stat().st_mode)
-            os.replace(partial.name, path)
-        except BaseException:
-            os.unlink(partial.name)
-            raise
+
+    def write(partial):
+        with zipfile.ZipFile(partial, "w", compresslevel=9) as archive:
+            for name, data in members.items():
+                archive.writestr(name, data, _method(data))
+
+    write_whole(path, write)
     return path.stat().st_size
 
 

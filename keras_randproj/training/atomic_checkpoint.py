@@ -1,15 +1,11 @@
 """Checkpoints that a killed process cannot break."""
 
 import os
-import stat
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import keras
 
-PARTIAL = ".partial-"
-MAX_END = 64
+from keras_randproj.files.whole_file import write_whole
 
 
 class AtomicCheckpoint(keras.callbacks.ModelCheckpoint):
@@ -67,65 +63,9 @@ class _AtomicSaving:
         return getattr(self._model, name)
 
     def save(self, filepath, **kwargs):
-        _replace(filepath, lambda path: self._model.save(path, **kwargs))
+        write_whole(filepath, lambda path: self._model.save(path, **kwargs))
 
     def save_weights(self, filepath, **kwargs):
-        _replace(
+        write_whole(
             filepath, lambda path: self._model.save_weights(path, **kwargs)
         )
-
-
-def _replace(filepath, write):
-    # The file that a link leads to, in whose folder it is renamed.
-    path = Path(os.path.realpath(filepath))
-    mode = _mode(path)
-    # A new file of an unpredictable name, that no link was planted at. Keras
-    # tells formats by the name's end; the whole name could be too long.
-    end = path.name[-MAX_END:]
-    descriptor, name = tempfile.mkstemp(end, PARTIAL, path.parent)
-    partial = Path(name)
-    try:
-        write(partial)
-        _check_same(descriptor, partial)
-        if hasattr(os, "fchmod"):
-            os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(descriptor)
-    if os.name == "posix":
-        _flush_folder(path.parent)
-
-
-def _mode(path):
-    """The permissions of the old file; without one, what Keras would give."""
-    try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            # Renaming would put a file in the place of a device, or a pipe.
-            raise OSError(f"It is no regular file. Received: {path}")
-        return stat.S_IMODE(mode)
-    except FileNotFoundError:
-        mask = os.umask(0o077)  # It can only be read by setting it.
-        os.umask(mask)
-        return 0o666 & ~mask
-
-
-def _check_same(descriptor, partial):
-    """Whether the name still means the file that was made for it."""
-    if not os.path.samestat(os.fstat(descriptor), os.lstat(partial)):
-        raise OSError(
-            "Another process has replaced the partial file of a checkpoint. "
-            f"Received: {partial}"
-        )
-
-
-def _flush_folder(folder):
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

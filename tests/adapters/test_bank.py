@@ -170,3 +170,27 @@ def test_a_file_holds_what_each_row_gets(tenants):
     }
     learned = AdapterFile.read(files["ann"]).vectors.size
     assert total + sum(shared.values()) == learned
+
+
+def test_each_row_needs_a_tenant(tenants):
+    """A name is not spread over rows that may be another tenant's."""
+    weights, files, _ = tenants
+    bank = adapters.AdapterBank(base(weights), {"ann": files["ann"]})
+    for names in (["ann"], ["ann"] * 4):
+        with pytest.raises(ValueError, match="Each row of the batch needs"):
+            bank(models.WORDS, names)
+    with pytest.raises(ValueError, match="must be a sequence with a name"):
+        bank(models.WORDS, "ann")
+    with pytest.raises(ValueError, match="Call the bank as"):
+        bank(models.WORDS)
+    for name in (None, 5):
+        with pytest.raises(ValueError, match="name must be a string"):
+            bank.add(name, files["ben"])
+    assert bank.names == ["ann"]
+
+
+def test_an_empty_batch(tenants):
+    weights, files, _ = tenants
+    bank = adapters.AdapterBank(base(weights), {"ann": files["ann"]})
+    wanted = base(weights)(models.WORDS[:0]).shape
+    assert bank(models.WORDS[:0], []).shape == wanted
