@@ -169,6 +169,7 @@ def _record_that_is_no_list(recipe):
     recipe["matrices"][0] = 5
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     "change",
     [
@@ -184,6 +185,7 @@ def test_numbers_out_of_range_are_refused(saved, change):
         edited(saved[2], change)
 
 
+@pytest.mark.one_backend
 def test_metadata_that_are_no_strings_are_refused(tmp_path):
     path = tmp_path / "a.safetensors"
     header = json.dumps({"__metadata__": {"recipe": 1}}).encode()
@@ -253,6 +255,7 @@ def test_an_adapted_model_is_refused(saved):
         adapters.load(model, path)
 
 
+@pytest.mark.one_backend
 def test_wrong_digests_are_found_by_verify(saved):
     def change(recipe):
         recipe["matrices"][0][4] = "0" * 32
@@ -321,6 +324,7 @@ def _canary_that_is_no_number(arrays):
     arrays["canary"][0] = np.nan
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     "change",
     [_two_axes, _scale_of_two_axes, _infinite, _canary_that_is_no_number],
@@ -335,6 +339,7 @@ def test_arrays_of_another_form_are_refused(saved, change):
         AdapterFile._from(file._recipe(), arrays)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("rank", [64, 65])
 def test_arrays_of_as_many_axes_as_numpy_has(rank, tmp_path):
     entry = {"dtype": "F32", "shape": [1] * rank, "data_offsets": [0, 4]}
