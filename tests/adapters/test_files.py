@@ -10,6 +10,7 @@ import pytest
 from keras_randproj import adapters
 from keras_randproj.files import verify
 from keras_randproj.files.adapter_file import AdapterFile
+from keras_randproj.files.safetensors_file import read_safetensors
 
 from . import models
 
@@ -156,7 +157,28 @@ def _seed_of_65_bits(recipe):
     recipe["matrices"][0][2] = 2**64
 
 
-@pytest.mark.parametrize("change", [_missing_form, _seed_of_65_bits])
+def _short_kind(recipe):
+    del recipe["kinds"][0][2]
+
+
+def _short_record(recipe):
+    del recipe["matrices"][0][4]
+
+
+def _record_that_is_no_list(recipe):
+    recipe["matrices"][0] = 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _missing_form,
+        _seed_of_65_bits,
+        _short_kind,
+        _short_record,
+        _record_that_is_no_list,
+    ],
+)
 def test_numbers_out_of_range_are_refused(saved, change):
     with pytest.raises(ValueError, match="malformed"):
         edited(saved[2], change)
@@ -311,3 +333,17 @@ def test_arrays_of_another_form_are_refused(saved, change):
     change(arrays)
     with pytest.raises(ValueError, match=r"malformed|not finite"):
         AdapterFile._from(file._recipe(), arrays)
+
+
+@pytest.mark.parametrize("rank", [64, 65])
+def test_arrays_of_as_many_axes_as_numpy_has(rank, tmp_path):
+    entry = {"dtype": "F32", "shape": [1] * rank, "data_offsets": [0, 4]}
+    header = json.dumps({"__metadata__": {}, "a": entry}).encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + b"\0\0\0\0")
+    if rank == 64:
+        _, arrays = read_safetensors(path, 10**6)
+        assert arrays["a"].ndim == 64
+    else:
+        with pytest.raises(ValueError, match="header is malformed"):
+            read_safetensors(path, 10**6)

@@ -222,6 +222,8 @@ def test_weights_bring_their_seed(tmp_path, x):
 def test_mixed_precision(policy, x):
     y = block(dtype=policy)(x)
     assert keras.backend.standardize_dtype(y.dtype) == policy[6:]
+    symbolic = block(dtype=policy)(keras.Input(x.shape[1:]))
+    assert symbolic.dtype == policy[6:]
     np.testing.assert_allclose(
         numpy_of(ops.cast(y, "float32")), numpy_of(block()(x)), atol=0.1
     )
