@@ -114,9 +114,9 @@ def multiplications(layer):
         return rank + sum(_of_projection(p) for p in layer.projections)
     if isinstance(layer, EUGenDense):
         features = layer.features
-        neurons = multiplications(features.neurons) if features.neurons else 0
-        factors = sum(map(_of_factor, features.factors))
-        return math.prod(layer.kernel.shape) + neurons + factors
+        parts = [features.neurons, features.residual, layer.head]
+        trained = sum(map(multiplications, filter(None, parts)))
+        return trained + sum(map(_of_factor, features.factors))
     if is_attention(layer) or isinstance(layer, PRPMultiHeadAttention):
         return sum(map(multiplications, attention_parts(layer)))
     return 0

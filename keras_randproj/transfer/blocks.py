@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_randproj.transfer.probe import Call
+
+# What a normalization divides by is taken for at least this share of the mean,
+# squared, so that a row that is nearly constant does not count for all others.
+SMALLEST = 1e-3
 
 # What changes nothing outside of training.
 NOTHING = (
@@ -20,7 +25,17 @@ NOTHING = (
 )
 ACTIVATIONS = (keras.layers.Activation, keras.layers.ReLU)
 # What the search for blocks and sums has to see.
-PARTS = (keras.layers.Dense, keras.layers.Add, *NOTHING, *ACTIVATIONS)
+NORMALIZATIONS = (
+    keras.layers.LayerNormalization,
+    keras.layers.RMSNormalization,
+)
+PARTS = (
+    keras.layers.Dense,
+    keras.layers.Add,
+    *NORMALIZATIONS,
+    *NOTHING,
+    *ACTIVATIONS,
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +114,41 @@ def find_residual(layer: Any, calls: list[Call]) -> Residual | None:
         return None
     same = [_leads_to(own[0].outputs, x, calls) for x in add.inputs]
     return Residual(add.layer, same.index(False)) if any(same) else None
+
+
+def find_normalization(layer: Any, calls: list[Call]) -> Any:
+    """The normalization that a layer's output goes into.
+
+    It goes into no other of the layers in `PARTS`.
+
+    Args:
+        layer: A layer, called once; the output of a sum counts.
+        calls: As for `find_blocks`.
+
+    Returns:
+        A layer that normalizes the last axis, or `None`.
+    """
+    own = [call for call in calls if call.layer is layer]
+    users = _users(own[0].outputs, calls) if len(own) == 1 else []
+    if len(users) != 1 or not isinstance(users[0].layer, NORMALIZATIONS):
+        return None
+    found = users[0].layer
+    last = found.axis in (-1, [-1], (-1,), [own[0].outputs.ndim - 1])
+    return found if last else None
+
+
+def squared_divisor(normalization: Any, x: np.ndarray) -> np.ndarray:
+    """What a normalization divides each row by, squared.
+
+    Args:
+        normalization: As `find_normalization` returns it.
+        x: Array `(rows, width)`.
+    """
+    x = x.astype("float64")
+    if isinstance(normalization, keras.layers.LayerNormalization):
+        x -= x.mean(axis=-1, keepdims=True)
+    size = np.mean(x**2, axis=-1) + normalization.epsilon
+    return np.maximum(size, SMALLEST * size.mean())
 
 
 def _block(call, calls):

@@ -64,7 +64,10 @@ def distill(
     the teacher's outputs; no labels are used and nothing is trained by
     backpropagation, unless `epochs` asks for it. The teacher runs once on
     the data, and the student once for each layer. Rows that a mask of Keras
-    hides, or that weigh nothing, have no part.
+    hides, or that weigh nothing, have no part. Where an output, or the sum
+    that it goes into, goes into a `LayerNormalization` or
+    `RMSNormalization`, and into no other sum or `Dense`, a row counts by the inverse of the variance that this
+    divides by, and errors are what is seen behind it.
 
     Args:
         model: The trained model, the teacher; it is left as it is.

@@ -65,6 +65,7 @@ def distill_layer(
             take the first `num_features`. The family must be one whose
             outputs can be chosen, `"gaussian"` for instance.
         neurons: Boolean, with `pool`: whether trained neurons of the teacher
+            and directions of the input, features without an activation,
             compete with random features, each for the numbers that it
             stores. `num_features` then is the budget: what so many random
             features cost. The teacher must be a `Dense` whose activation is
@@ -117,7 +118,7 @@ def distill_layer(
             lead = x.shape[:-1]
             weights = rows.weights_of_rows(lead, weights)
             given = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])
-            yield *given, weights, None
+            yield *given, weights, None, weights
 
     # A teacher that was not built is by now.
     source_of_rows = Teacher(found, **dense_layers(teacher))

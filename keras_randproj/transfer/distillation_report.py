@@ -22,6 +22,7 @@ class DistillationReport:
         parameters: All numbers of the EUGen, frozen ones too.
         stored: Numbers of a file: what is trained, and chosen rows' indices.
         neurons: How many trained neurons of the teacher were kept.
+        residual_rank: How many directions are features of their own.
         low_rank_error: Of the teacher's layers at a rank that stores as many
             numbers, fitted to the same rows; `None` where the teacher is no
             dense layer, or not even rank 1 is that small.
@@ -54,6 +55,7 @@ class DistillationReport:
     parameters: int
     stored: int
     neurons: int = 0
+    residual_rank: int = 0
     fine_tuned_error: float | None = None
     low_rank_error: float | None = None
     low_rank_rank: int | None = None

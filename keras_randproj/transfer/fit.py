@@ -76,13 +76,13 @@ def fit(eugen: EUGenDense, teacher: Teacher, options: Options) -> Fitted:
     if found.has_neurons and options.has("neurons"):
         # A head on neurons alone has no place for a row.
         alone = found.best_head(neurons=True, random=False)
-        if len(alone.neurons):
+        if len(alone.choice.neurons):
             numbers["neurons_error"] = alone.error
             layers["neurons"] = lambda rank: found.pool.neurons_alone(
                 alone, rank
             )
     if found.pool:
-        found.pool.install(head.rows, head.neurons)
+        found.pool.install(head.choice)
     eugen.kernel.assign(head.kernel)
     if eugen.bias is not None:
         eugen.bias.assign(head.bias)
@@ -115,6 +115,7 @@ def fit(eugen: EUGenDense, teacher: Teacher, options: Options) -> Fitted:
         parameters=eugen.count_params(),
         stored=stored_numbers(eugen),
         neurons=eugen.features.num_neurons,
+        residual_rank=eugen.features.residual_rank,
         **numbers,
     )
     method = _method(options.method, report)
@@ -151,10 +152,9 @@ def stored_numbers(eugen: EUGenDense) -> int:
 
 
 class Head(NamedTuple):
-    """Chosen features and the best head on them."""
+    """Chosen features, `None` without a pool, and the best head on them."""
 
-    rows: Any
-    neurons: Any
+    choice: Any
     ridge: float
     kernel: np.ndarray
     bias: np.ndarray
@@ -164,7 +164,8 @@ class Head(NamedTuple):
 def _trained(eugen):
     frozen = {id(w) for w in eugen.non_trainable_weights}
     if not eugen.trainable:
-        parts = [eugen.head, eugen.features.neurons]
+        features = eugen.features
+        parts = [eugen.head, features.neurons, features.residual]
         return [part.weights for part in parts if part is not None]
     return [[w for w in eugen.weights if id(w) not in frozen]]
 
@@ -187,7 +188,7 @@ class _Rows:
             None, unit_name="batch", verbose=options.verbose
         )
         features: Any = None
-        for x, y, weights, _ in self.teacher.rows():
+        for x, y, weights, *_ in self.teacher.rows():
             x, y = rows.as_rows(eugen, x, y, seen)
             if features is None:
                 features = self._start()
@@ -226,7 +227,12 @@ class _Rows:
                     f"feature_activation={features.feature_activation}"
                 )
             compete = same and (options.neurons or options.has("neurons"))
-            self.pool = Pool(eugen, options.pool, neurons if compete else None)
+            self.pool = Pool(
+                eugen,
+                options.pool,
+                neurons if compete else None,
+                linear=options.neurons,
+            )
             features = self.pool.features
             self.train = SumsToChooseBy(
                 features.width, eugen.units, eugen.use_bias
@@ -257,26 +263,25 @@ class _Rows:
 
         Args:
             neurons: Boolean, whether neurons may be chosen from the pool.
-            random: Boolean, whether random features may.
+            random: Boolean, whether anything else may.
         """
         pool, use_bias = self.pool, self.eugen.use_bias
-        train, chosen, features = self.train, (None, None), self.eugen.features
+        train, chosen, features = self.train, None, self.eugen.features
         if pool:
-            is_row = np.arange(len(pool.costs)) < pool.size
-            allowed = np.where(is_row, random, neurons)
-            chosen = pool.choose(*self._products, allowed)
-            features = pool.take(*chosen)
+            chosen = pool.choose(*self._products, neurons, random)
+            features = pool.take(chosen)
             train = self._sums(features, self.training_rows())
         test = self._sums(features, self.kept)
         ridge, kernel, bias = _solve(train, test, self.options, use_bias)
         judge = test or train
         error = np.sqrt(judge.squared_error(kernel, bias) / (judge.square or 1))
-        return Head(*chosen, ridge, kernel, bias, float(error))
+        return Head(chosen, ridge, kernel, bias, float(error))
 
     @functools.cached_property
     def _products(self):
-        """Of all features of the pool, with each other and the targets."""
-        return self.train.centred(self.eugen.use_bias)[:2]
+        """Of the pool's features, with each other and the targets."""
+        products = self.train.centred(self.eugen.use_bias)[:2]
+        return self.pool.reduce(*products)
 
     def _sums(self, features, given):
         """The sums of some features over some rows, `None` without rows."""
@@ -291,21 +296,20 @@ class _Rows:
         return sums
 
     def training_rows(self):
-        """Inputs, targets, weights and the teacher's inputs, batch by batch."""
+        """The rows to fit to, batch by batch, see `Teacher`."""
         seen = 0
-        for x, y, weights, own in self.teacher.rows():
+        for x, y, *rest in self.teacher.rows():
             x, y = rows.as_rows(self.eugen, x, y, seen)
             split = self.options.validation_split
             kept = ~rows.held_out(seen, len(x), split)
             seen += len(x)
-            rest = (a if a is None else a[kept] for a in (weights, own))
-            yield x[kept], y[kept], *rest
+            yield x[kept], y[kept], *(a if a is None else a[kept] for a in rest)
 
     def _judged_rows(self):
         if self.held_out:
             yield from self.kept
             return
-        for x, y, weights, _ in self.teacher.rows():
+        for x, y, weights, *_ in self.teacher.rows():
             x, y = rows.as_rows(self.eugen, x, y, 0)
             yield x, y, np.ones(len(x)) if weights is None else weights
 

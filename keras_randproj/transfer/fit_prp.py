@@ -45,7 +45,7 @@ def fit_prp(
     """
     split = options.validation_split
     training, held_out = _split(teacher, split)
-    held_out = [(x, y, w) for x, y, w, _ in held_out if len(x)]
+    held_out = [(x, y, w) for x, y, w, *_ in held_out if len(x)]
     train = _sums(prp, teacher, training)
     gram, cross, mean_x, mean_y = train.centred(prp.use_bias)
     matrix = prp.projection.materialize()
@@ -99,11 +99,10 @@ def _split(teacher, split):
 
     def part(chosen):
         seen = 0
-        for x, y, weights, own in teacher.rows():
+        for x, y, *rest in teacher.rows():
             out = rows.held_out(seen, len(x), split) == chosen
             seen += len(x)
-            rest = (a if a is None else a[out] for a in (weights, own))
-            yield x[out], y[out], *rest
+            yield x[out], y[out], *(a if a is None else a[out] for a in rest)
 
     # Without held-out rows, errors are those of the fit itself.
     return part(False), part(split > 0)
@@ -112,7 +111,7 @@ def _split(teacher, split):
 def _sums(prp, teacher, training):
     kernel, bias = kernel_and_bias(teacher.layers[0])
     sums = NormalEquations(*kernel.shape)
-    for x, y, weights, own in training:
+    for x, y, weights, own, _ in training:
         if not is_linear(prp.activation):
             y = (x if own is None else own) @ kernel + bias
         sums.add(x, y, weights)

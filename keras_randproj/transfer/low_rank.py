@@ -55,8 +55,7 @@ class LowRank:
         """Fits all layers, one after the other, each in a pass over the rows.
 
         Args:
-            pairs: Function that returns an iterable of inputs, targets,
-                weights or `None`, and the teacher's own inputs or `None`.
+            pairs: Function that returns an iterable of rows, see `Teacher`.
             first: What the fit of another rank returned, for the same rows.
 
         Returns:
@@ -81,13 +80,13 @@ class LowRank:
         """Sums over the inputs and targets of a layer."""
         sums = None
         last = k == len(self.layers) - 1
-        for x, y, weights, teachers in pairs:
+        for x, y, weights, teachers, inner in pairs:
             if not last or not is_linear(self.activations[k]):
                 y = self._teachers_own(k, x if teachers is None else teachers)
             x = self._given(x)
             if sums is None:
                 sums = NormalEquations(x.shape[1], y.shape[1])
-            sums.add(x, y, weights)
+            sums.add(x, y, weights if last else inner)
         return sums
 
     def as_layer(self, rank: int) -> DenseLayers:

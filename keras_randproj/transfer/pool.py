@@ -1,7 +1,8 @@
-"""Features to choose from: endless random ones, and a layer's own neurons."""
+"""Features to choose from: random ones, a layer's own neurons, directions."""
 
 from collections.abc import Callable
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,21 +14,40 @@ from keras_randproj.layers.kernel_and_bias import kernel_and_bias
 from keras_randproj.transfer.dense_layers import DenseLayers
 from keras_randproj.transfer.dense_layers import dense_layers
 from keras_randproj.transfer.forward_selection import forward_selection
+from keras_randproj.transfer.low_rank import regression
 from keras_randproj.transfer.rebuild import build_like
 from keras_randproj.transfer.rebuild import replace
 
 
-class Pool:
-    """The first features of a EUGen's seed, and neurons of a trained layer.
+class Choice(NamedTuple):
+    """What is kept of a pool, each in increasing order.
 
-    A row of random features costs an index and, for each order, a row of the
-    head; a neuron costs its weights and a row of the head.
+    Args:
+        rows: Integer array, of random features.
+        neurons: Integer array, of the trained layer.
+        directions: Integer array, of `Pool.directions`.
+    """
+
+    rows: np.ndarray
+    neurons: np.ndarray
+    directions: np.ndarray
+
+
+class Pool:
+    """The first features of a EUGen's seed, and trained ones to go with them.
+
+    These are neurons of a trained layer, and directions of the input of which
+    most of the targets is a linear function: the low-rank map that is best
+    without any other feature. A row of random features costs an index and,
+    for each order, a row of the head; a neuron or direction costs its weights
+    and a row of the head.
 
     Args:
         eugen: A built `EUGenDense`, whose matrices are frozen.
         size: Integer, random features to choose from.
         neurons: A built `Dense` whose units may be kept, with the
             activation of the EUGen's features, or `None`.
+        linear: Boolean, whether there are directions.
 
     Raises:
         ValueError: If outputs of the EUGen's family cannot be chosen, its
@@ -35,7 +55,11 @@ class Pool:
     """
 
     def __init__(
-        self, eugen: EUGenDense, size: int, neurons: Any = None
+        self,
+        eugen: EUGenDense,
+        size: int,
+        neurons: Any = None,
+        linear: bool = False,
     ) -> None:
         features = eugen.features
         _check(features, size)
@@ -45,85 +69,130 @@ class Pool:
         family = features.family
         self.family = matrices.get(family.name, **family.options())
         self.neurons = neurons and kernel_and_bias(neurons)
-        count = neurons.units if neurons is not None else 0
-        self.features = self._make(None, size, np.arange(count))
+        self.count = neurons.units if neurons is not None else 0
+        # Until `reduce` finds the best, all directions there are.
+        self.directions = np.eye(self.input_dim)[:, : self.input_dim * linear]
+        every = np.arange(self.count), np.arange(self.input_dim * linear)
+        self.features = self._make(None, size, *every)
 
-    def _make(self, rows, size, neurons):
-        """Features of the EUGen's seed and these neurons, built."""
+    def _make(self, rows, size, neurons, directions):
+        """Features of the EUGen's seed and these trained ones, built."""
         config = self.eugen.features.get_config()
         config["projection"] = matrices.serialize(self.family)
-        config.update(rows=rows, num_features=size, num_neurons=len(neurons))
+        config.update(
+            rows=rows,
+            num_features=size,
+            num_neurons=len(neurons),
+            residual_rank=len(directions),
+        )
         made = EUGenFeatures.from_config(config)
         made.build((None, self.input_dim))
-        self._copy_neurons(made, neurons)
+        self._copy(made, neurons, directions)
         return made
 
-    def _copy_neurons(self, features, neurons):
+    def _copy(self, features, neurons, directions):
         if len(neurons):
             kernel, bias = self.neurons
             features.neurons.kernel.assign(kernel[:, neurons])
             features.neurons.bias.assign(bias[neurons])
+        if len(directions):
+            features.residual.kernel.assign(self.directions[:, directions])
 
     @property
-    def costs(self) -> np.ndarray:
-        """What a row and what a neuron costs, in stored numbers."""
-        units = self.eugen.units
-        row, neuron = 1 + self.order * units, self.input_dim + 1 + units
-        count = len(self.candidates) - self.order * self.size
-        return np.array([row] * self.size + [neuron] * count, "float64")
-
-    @property
-    def candidates(self) -> np.ndarray:
-        """For each feature the row or neuron that it belongs to."""
-        rows = np.tile(np.arange(self.size), self.order)
-        return np.append(rows, self.size + np.arange(self.features.num_neurons))
+    def costs(self) -> tuple[int, int, int]:
+        """What a row, a neuron and a direction cost, in stored numbers."""
+        inputs, units = self.input_dim, self.eugen.units
+        return 1 + self.order * units, inputs + 1 + units, inputs + units
 
     @property
     def budget(self) -> float:
         """What the EUGen itself costs."""
-        features, units = self.eugen.features, self.eugen.units
-        rows = features.num_features * (1 + self.order * units)
-        return rows + features.num_neurons * (self.input_dim + 1 + units)
+        features = self.eugen.features
+        numbers = (
+            features.num_features,
+            features.num_neurons,
+            features.residual_rank,
+        )
+        return float(np.dot(numbers, self.costs))
 
-    def choose(
-        self, gram: np.ndarray, cross: np.ndarray, allowed: Any = None
+    def reduce(
+        self, gram: np.ndarray, cross: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The rows and neurons to keep, each in increasing order.
+        """Finds the best directions; the products with these in their place.
 
         Args:
             gram: Products of all features, their means taken off.
             cross: Their products with the targets.
-            allowed: Boolean array of the candidates that may be chosen, or
-                `None` for all.
         """
-        costs = self.costs
-        if allowed is not None:
-            costs = np.where(allowed, costs, np.inf)
-        chosen = np.array(
-            forward_selection(gram, cross, self.budget, costs, self.candidates),
-            "int64",
-        )
-        chosen.sort()
-        rows, neurons = chosen[chosen < self.size], chosen[chosen >= self.size]
-        if not len(rows) and np.isfinite(costs[0]):
-            # A EUGen has at least one.
-            rows = np.zeros(1, "int64")
-        return rows, neurons
+        start = len(gram) - self.directions.shape[1]
+        if start == len(gram):
+            return gram, cross
+        inner = gram[start:, start:]
+        kernel, targets = regression(inner, cross[start:])
+        most = int(self.budget // self.costs[2])
+        found = kernel @ targets[:, :most]
+        size = np.sqrt(np.einsum("ij,ij->j", found, inner @ found))
+        found = found[:, size > 0] / size[size > 0]
+        self.directions = found
+        mixed = gram[:start, start:] @ found
+        inner = found.T @ inner @ found
+        gram = np.block([[gram[:start, :start], mixed], [mixed.T, inner]])
+        return gram, np.concatenate([cross[:start], found.T @ cross[start:]])
 
-    def take(
-        self, rows: np.ndarray, neurons: np.ndarray
-    ) -> Callable[[Any], Any]:
-        """The features that were chosen: random ones, then neurons.
+    def choose(
+        self,
+        gram: np.ndarray,
+        cross: np.ndarray,
+        neurons: bool = True,
+        random: bool = True,
+    ) -> Choice:
+        """What to keep.
 
         Args:
-            rows: Integer array; where empty, there are no random features.
-            neurons: Integer array, as `choose` returns them.
+            gram: As `reduce` returns it.
+            cross: As `reduce` returns it.
+            neurons: Boolean, whether neurons may be chosen.
+            random: Boolean, whether anything else may.
+        """
+        counts = self.size, self.count, self.directions.shape[1]
+        allowed = random, neurons, random
+        costs = [
+            cost if allow else np.inf
+            for cost, allow in zip(self.costs, allowed, strict=True)
+        ]
+        # Features of one row, for each order, are chosen together.
+        candidates = np.append(
+            np.tile(np.arange(self.size), self.order),
+            np.arange(self.size, sum(counts)),
+        )
+        chosen = forward_selection(
+            gram, cross, self.budget, np.repeat(costs, counts), candidates
+        )
+        kinds = np.split(np.arange(sum(counts)), np.cumsum(counts)[:-1])
+        found = [np.intersect1d(chosen, kind) for kind in kinds]
+        if not len(found[0]) and random:
+            # A EUGen has at least one.
+            found[0] = np.zeros(1, "int64")
+        starts = 0, self.size, self.size + self.count
+        return Choice(
+            *(
+                part.astype("int64") - start
+                for part, start in zip(found, starts, strict=True)
+            )
+        )
+
+    def take(self, choice: Choice) -> Callable[[Any], Any]:
+        """The features that were chosen, in the order of `Choice`.
+
+        Args:
+            choice: Without rows there are no random features.
 
         Returns:
             Function from inputs `(rows, input_dim)` to `(rows, width)`.
         """
+        rows, *trained = choice
         kept = rows if len(rows) else np.zeros(1, "int64")
-        made = self._make(kept.tolist(), len(kept), neurons - self.size)
+        made = self._make(kept.tolist(), len(kept), *trained)
         # Features have one row at least.
         skipped = 0 if len(rows) else self.order
         return lambda x: made(x)[:, skipped:]
@@ -136,7 +205,7 @@ class Pool:
             rank: Integer, how many axes the inputs have.
         """
         kernel, bias = self.neurons
-        kept = head.neurons - self.size
+        kept = head.choice.neurons
         eugen, inputs = self.eugen, self.input_dim
         activation = eugen.features.feature_activation
         parts = [
@@ -145,21 +214,23 @@ class Pool:
         ]
         return dense_layers(eugen, inputs, parts, rank)
 
-    def install(self, rows: np.ndarray, neurons: np.ndarray) -> None:
+    def install(self, choice: Choice) -> None:
         """Gives the EUGen the features that were chosen, and a new head."""
         eugen = self.eugen
         config = eugen.get_config()
         config["projection"] = matrices.serialize(self.family)
         config.update(
-            rows=rows.tolist(),
-            num_features=len(rows),
-            num_neurons=len(neurons),
+            rows=choice.rows.tolist(),
+            num_features=len(choice.rows),
+            num_neurons=len(choice.neurons),
+            residual_rank=len(choice.directions),
         )
         new = EUGenDense.from_config(config)
         build_like(new, eugen, {"input_shape": (None, self.input_dim)})
-        self._copy_neurons(new.features, neurons - self.size)
+        self._copy(new.features, choice.neurons, choice.directions)
         new.trainable = eugen.trainable
-        for part in ("features", "head"):
+        # In the order in which a EUGen of its own makes them.
+        for part in ("head", "features"):
             replace(eugen, eugen, part, getattr(new, part))
         _keras.list_parameters_again(_keras.layers_in(eugen))
 

@@ -9,11 +9,14 @@ from keras import ops
 
 from keras_randproj.layers import EUGenDense
 from keras_randproj.transfer import rows
+from keras_randproj.transfer.blocks import NORMALIZATIONS
 from keras_randproj.transfer.blocks import PARTS
 from keras_randproj.transfer.blocks import Block
 from keras_randproj.transfer.blocks import Residual
 from keras_randproj.transfer.blocks import find_blocks
+from keras_randproj.transfer.blocks import find_normalization
 from keras_randproj.transfer.blocks import find_residual
+from keras_randproj.transfer.blocks import squared_divisor
 from keras_randproj.transfer.conversion import Conversion
 from keras_randproj.transfer.conversion import Made
 from keras_randproj.transfer.conversion import is_dense
@@ -42,9 +45,10 @@ class Item:
         made: `Made`, what replaces it.
         block: The `Block`, or `None`.
         residual: The `Residual` of its output, or `None`.
+        normalization: What its output, or the sum, goes into, or `None`.
         calls: How many calls of its layers there are in one run.
         targets: `Spool` of the teacher's outputs, weights, which rows are
-            kept, inputs and other summands.
+            kept, inputs, other summands, and weights within the layer.
     """
 
     old: Any
@@ -52,6 +56,7 @@ class Item:
     made: Made
     block: Block | None
     residual: Residual | None
+    normalization: Any
     calls: int
     targets: Spool
 
@@ -86,7 +91,7 @@ class Recorded:
         inputs = getattr(model, "inputs", None)
         self.count = len(inputs) if inputs else 1
         blocks = any(takes_blocks(maker) for _, maker in rules.pairs)
-        kinds = PARTS if blocks else (keras.layers.Add,)
+        kinds = PARTS if blocks else (keras.layers.Add, *NORMALIZATIONS)
 
         def wanted(layer):
             if isinstance(layer, kinds):
@@ -129,10 +134,21 @@ class Recorded:
             if not made or not _can_fit(made.new):
                 continue
             last = block.second if block else layer
-            residual = find_residual(last, calls) if self.student else None
+            residual = find_residual(last, calls)
+            end = residual.add if residual else last
+            normalization = find_normalization(end, calls)
             parts = {id(p) for p in (layer, last, residual and residual.add)}
             count = sum(id(call.layer) in parts for call in calls)
-            item = Item(layer, last, made, block, residual, count, Spool())
+            item = Item(
+                layer,
+                last,
+                made,
+                block,
+                residual,
+                normalization,
+                count,
+                Spool(),
+            )
             self.items.append(item)
 
     def _starts_block(self, layer):
@@ -182,6 +198,7 @@ class Recorded:
             calls = self.probe.run(x)
             for item in self.items:
                 outputs = [c for c in calls if c.layer is item.last]
+                size = self._size(item, calls)
                 given = self._given(item, calls)
                 for (source, mask, other), call in zip(
                     given, outputs, strict=True
@@ -192,9 +209,21 @@ class Recorded:
                     self.ranks[id(item.old)] = len(lead) + 1
                     weight = rows.weights_of_rows(lead, weights, mask)
                     kept = None if weight is None else weight > 0
-                    row = [y, weight, self._rows(item, source), other]
+                    inner = weight
+                    if size is not None:
+                        weight = 1 / size if weight is None else weight / size
+                    row = [y, weight, self._rows(item, source), other, inner]
                     row = [_take(a, kept) for a in row]
                     item.targets.append(*row, kept)
+
+    def _size(self, item, calls):
+        """What the normalization behind an item divides by, squared."""
+        norm = item.normalization
+        if norm is None:
+            return None
+        end = item.residual.add if item.residual else item.last
+        x = next(_numpy(c.outputs, end) for c in calls if c.layer is end)
+        return squared_divisor(norm, x.reshape(-1, item.new.units))
 
     def _given(self, item, calls):
         """Inputs, masks and other summands of an item's calls."""
@@ -205,7 +234,7 @@ class Recorded:
                 mask = None if mask is None else ops.convert_to_numpy(mask)
                 source = _numpy(call.inputs, item.old)
                 other = None
-                if item.residual is not None:
+                if self.student and item.residual is not None:
                     add = next(c for c in calls if c.layer is item.residual.add)
                     other = _numpy(add.inputs[item.residual.other], add.layer)
                     other = other.reshape(-1, item.new.units)
@@ -235,15 +264,15 @@ class Recorded:
 
         def found():
             now = source if source is not None else item.targets
-            for (y, weights, x, other, _), given in zip(
+            for (y, weights, x, other, inner, _), given in zip(
                 item.targets, now, strict=True
             ):
                 if source is None:
-                    yield x, y, weights, None
+                    yield x, y, weights, None, inner
                     continue
                 here, there = given
                 target = y if other is None else y + (other - there)
-                yield here, target, weights, x
+                yield here, target, weights, x, inner
 
         if item.block is not None:
             layers = item.block.first, item.block.second

@@ -13,8 +13,9 @@ class Teacher:
 
     Args:
         rows: Function that returns an iterable of inputs, targets, weights
-            or `None`, and the inputs that the teacher itself had or `None`
-            where they are the same.
+            or `None`, the inputs that the teacher itself had or `None` where
+            they are the same, and the weights or `None` for what lies within
+            the layer, which a normalization behind it says nothing of.
         layers: The `Dense` layers, one or two that follow each other, if
             that is what the teacher is.
         activations: What is applied after each of them.

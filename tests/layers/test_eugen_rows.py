@@ -33,6 +33,7 @@ def layer():
         rows=ROWS,
         shift=0.7,
         num_neurons=5,
+        residual_rank=2,
         seed=3,
     )
 
@@ -48,11 +49,11 @@ def test_features_against_numpy(layer, x):
     neurons = layer.features.neurons
     trained = x @ numpy_of(neurons.kernel) + numpy_of(neurons.bias)
     wanted = np.concatenate([first, first * second, trained], axis=1)
-    np.testing.assert_allclose(
-        numpy_of(layer.features(x)), np.maximum(wanted, 0), atol=1e-4
-    )
-    assert tuple(layer.kernel.shape) == (2 * 4 + 5, 3)
-    products = 2 * 14 * 4 + 12 * 5 + 13 * 3
+    directions = x @ numpy_of(layer.features.residual.kernel)
+    wanted = np.concatenate([np.maximum(wanted, 0), directions], axis=1)
+    np.testing.assert_allclose(numpy_of(layer.features(x)), wanted, atol=1e-4)
+    assert tuple(layer.kernel.shape) == (2 * 4 + 5 + 2, 3)
+    products = 2 * 14 * 4 + 12 * (5 + 2) + 15 * 3
     assert multiplications(layer) == products
 
 

@@ -42,8 +42,8 @@ def make(count=4, **options):
     return EUGenDense(5, count, **options)
 
 
-def by_hand(x, y, size, order, teacher=None):
-    """Rows and neurons that brute force chooses."""
+def by_hand(x, y, size, order, teacher=None, count=4):
+    """Rows, neurons and directions that brute force chooses."""
     features = make(size, order=order).features
     found = numpy_of(features(x)).astype("float64")
     candidates = np.tile(np.arange(size), order)
@@ -53,11 +53,31 @@ def by_hand(x, y, size, order, teacher=None):
         candidates = np.append(candidates, size + np.arange(5))
         costs = np.append(costs, np.full(5, 7.0 + 5))
     fitted = np.arange(300) % 10 != 9
+    budget = count * (1 + 5 * order)
+    if teacher is not None:
+        directions = linear(x, y, fitted, budget // 11)
+        found = np.concatenate([found, directions], axis=1)
+        more = np.arange(directions.shape[1])
+        candidates = np.append(candidates, size + 5 + more)
+        costs = np.append(costs, np.full(len(more), 6.0 + 5))
     found, y = found[fitted], y[fitted]
     found, y = found - found.mean(0), y - y.mean(0)
-    budget = 4 * (1 + 5 * order)
     chosen = sorted(brute_force(found, y, budget, costs, candidates))
-    return [k for k in chosen if k < size], [k for k in chosen if k >= size]
+    ends = size, size + 5
+    return [
+        [k for k in chosen if k < ends[0]],
+        [k - size for k in chosen if ends[0] <= k < ends[1]],
+        [k - ends[1] for k in chosen if k >= ends[1]],
+    ]
+
+
+def linear(x, y, fitted, count):
+    """Directions of x that the best linear map of this rank looks at."""
+    given, wanted = x[fitted].astype("float64"), y[fitted]
+    given, wanted = given - given.mean(0), wanted - wanted.mean(0)
+    kernel = np.linalg.lstsq(given, wanted, rcond=None)[0]
+    outputs = np.linalg.svd(given @ kernel, full_matrices=False)[2].T
+    return x @ kernel @ outputs[:, :count]
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -65,7 +85,7 @@ def test_rows_are_those_of_brute_force(order, teacher, x):
     y = numpy_of(teacher(x))
     eugen = make(order=order)
     report = distill_layer(eugen, teacher, x, pool=20, verbose=0)
-    rows, _ = by_hand(x, y, 20, order)
+    rows, *_ = by_hand(x, y, 20, order)
     assert list(eugen.features.family.rows) == rows
     fresh = make(order=order)
     first = distill_layer(fresh, teacher, x, verbose=0)
@@ -78,21 +98,33 @@ def test_rows_are_those_of_brute_force(order, teacher, x):
 
 
 def test_neurons_compete_with_rows(teacher, x, tmp_path):
-    eugen = make()
+    eugen = make(9)
     report = distill_layer(
         eugen, teacher, x, pool=20, neurons=True, ridge=1e-6, verbose=0
     )
     model = keras.Sequential([keras.Input((6,)), eugen])
-    rows, neurons = by_hand(x, numpy_of(teacher(x)), 20, 1, teacher)
+    rows, neurons, directions = by_hand(
+        x, numpy_of(teacher(x)), 20, 1, teacher, 9
+    )
     assert neurons
+    assert directions
     assert report.neurons == len(neurons)
+    assert report.residual_rank == len(directions)
     assert list(eugen.features.family.rows) == rows
-    kept = [k - 20 for k in neurons]
     np.testing.assert_array_equal(
         numpy_of(eugen.features.neurons.kernel),
-        numpy_of(teacher.kernel)[:, kept],
+        numpy_of(teacher.kernel)[:, neurons],
     )
-    assert report.stored <= 4 * 6 + 5
+    fitted = np.arange(300) % 10 != 9
+    wanted = linear(x, numpy_of(teacher(x)), fitted, 5)[:, directions]
+    found = x @ numpy_of(eugen.features.residual.kernel)
+    wanted /= wanted[fitted].std(axis=0)
+    signs = np.sign(np.sum(found * wanted, axis=0))
+    np.testing.assert_allclose(found * signs, wanted, atol=1e-3)
+    assert report.stored <= 9 * 6 + 5
+    fresh = EUGenDense.from_config(eugen.get_config())
+    fresh.build((None, 6))
+    fresh.set_weights(eugen.get_weights())
     wanted = numpy_of(eugen(x))
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")

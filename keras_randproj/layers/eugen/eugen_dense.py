@@ -82,6 +82,9 @@ class EUGenDense(DenseHolder):
             number of unit variance.
         num_neurons: Non-negative integer: so many features more, whose
             directions are trained and stored: `Dense` of the same activation.
+        residual_rank: Non-negative integer: so many features more without an
+            activation, whose directions are trained and stored. With the head
+            they are a matrix of this rank beside the other features.
         kernel_initializer: Initializer of the head.
         bias_initializer: Initializer of bias.
         kernel_regularizer: Regularizer of the head.
@@ -137,6 +140,7 @@ class EUGenDense(DenseHolder):
         rows: Sequence[int] | None = None,
         shift: float | None = None,
         num_neurons: int = 0,
+        residual_rank: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -175,6 +179,7 @@ class EUGenDense(DenseHolder):
             rows=rows,
             shift=shift,
             num_neurons=num_neurons,
+            residual_rank=residual_rank,
             dtype=self.dtype_policy,
             name="features",
         )
@@ -233,7 +238,7 @@ class EUGenDense(DenseHolder):
             )
         kernel, bias = kernel_and_bias(dense)
         fixed = {"norm_feature", "feature_activation", "use_bias", "units"}
-        fixed |= {"shift", "num_neurons"}
+        fixed |= {"shift", "num_neurons", "residual_rank"}
         if fixed & set(kwargs):
             raise ValueError(
                 f"`from_dense` sets {sorted(fixed)} itself. "

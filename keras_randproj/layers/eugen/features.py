@@ -75,6 +75,9 @@ class EUGenFeatures(WholeLayer):
             number of unit variance.
         num_neurons: Non-negative integer: so many features more, whose
             directions are trained and stored: `Dense` of the same activation.
+        residual_rank: Non-negative integer: so many features more without an
+            activation, whose directions are trained and stored. With the head
+            they are a matrix of this rank beside the other features.
 
     Input shape:
         `(batch, ..., input_dim)`, of rank 2 or more.
@@ -111,6 +114,7 @@ class EUGenFeatures(WholeLayer):
         rows: Sequence[int] | None = None,
         shift: float | None = None,
         num_neurons: int = 0,
+        residual_rank: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -124,6 +128,9 @@ class EUGenFeatures(WholeLayer):
         self._check_rows()
         self.shift = None if shift is None else positive_number("shift", shift)
         self.num_neurons = non_negative_integer("num_neurons", num_neurons)
+        self.residual_rank = non_negative_integer(
+            "residual_rank", residual_rank
+        )
         self.trainable_projection = bool(trainable_projection)
         self.modulation = bool(modulation)
         if self.modulation and self.trainable_projection:
@@ -136,6 +143,7 @@ class EUGenFeatures(WholeLayer):
         self.seed = resolve_seed(seed)
         self.factors: list[EUGenFactor] = []
         self.neurons: Any = None
+        self.residual: Any = None
         self.supports_masking = True
         self.input_spec = keras.layers.InputSpec(min_ndim=2)
 
@@ -150,7 +158,8 @@ class EUGenFeatures(WholeLayer):
     @property
     def width(self) -> int:
         """How many features there are in all."""
-        return self.order * self.num_features + self.num_neurons
+        random = self.order * self.num_features
+        return random + self.num_neurons + self.residual_rank
 
     @property
     def num_factors(self) -> int:
@@ -176,6 +185,14 @@ class EUGenFeatures(WholeLayer):
                 name="neurons",
             )
             self.neurons.build((None, input_dim))
+        if self.residual_rank:
+            self.residual = EUGenNeurons(
+                self.residual_rank,
+                use_bias=False,
+                dtype=self.dtype_policy,
+                name="residual",
+            )
+            self.residual.build((None, input_dim))
         self.input_spec = keras.layers.InputSpec(
             min_ndim=2, axes={-1: input_dim}
         )
@@ -211,9 +228,14 @@ class EUGenFeatures(WholeLayer):
         )
         if self.feature_activation is not None:
             features = self.feature_activation(features)
-        if self.neurons is None:
+        trained = [
+            part.call(inputs)
+            for part in (self.neurons, self.residual)
+            if part is not None
+        ]
+        if not trained:
             return features
-        return ops.concatenate([features, self.neurons.call(inputs)], -1)
+        return ops.concatenate([features, *trained], -1)
 
     def _with_constant(self, x, shift):
         """The input and a number whose product with P is the shift."""
@@ -294,6 +316,7 @@ class EUGenFeatures(WholeLayer):
             "projection": matrices.serialize(self.family),
             "shift": self.shift,
             "num_neurons": self.num_neurons,
+            "residual_rank": self.residual_rank,
             "trainable_projection": self.trainable_projection,
             "modulation": self.modulation,
             "share_projections": self.share_projections,
