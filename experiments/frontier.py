@@ -5,10 +5,10 @@
 
 Classifiers of MNIST and Fashion-MNIST in eight families, each from small to
 large and trained alike, at the better of two rates by the validation images of
-MNIST with the first seed; quantized ones are those of Dense after training. `--times`
-times all of them in turns with the largest Dense network, once for all seeds,
-as time depends on the layers alone. A run that was stopped goes on where it
-was: all rows of a seed before the next.
+MNIST with the first seed; quantized ones are those of Dense after training.
+`--times` times all of them in turns with the largest Dense network, once for
+all seeds, as time depends on the layers alone. A run that was stopped goes on
+where it was: all rows of a seed before the next.
 """
 
 import argparse
