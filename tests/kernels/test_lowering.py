@@ -59,6 +59,25 @@ def call(op, x, alpha, scale, bias):
     return kernels.modulate([op], x, [alpha], scale, bias, "triton")
 
 
+# All families with each dtype, and with four batches of which each has a way
+# through the kernels of its own. `python -m tests.kernels.test_lowering` has
+# every family with every dtype and batch, in six minutes.
+FAMILIES = [
+    ("rademacher", "seed"),
+    ("sparse_ternary", "seed"),
+    ("gaussian", "seed"),
+    ("rademacher", "packed"),
+    ("sparse_ternary", "packed"),
+]
+DTYPES = "bfloat16", "float16", "float32"
+BATCHES = 1, 16, 128, 600
+PRODUCTS = [
+    (*family, dtype, BATCHES[(k + nth) % len(BATCHES)])
+    for k, family in enumerate(FAMILIES)
+    for nth, dtype in enumerate(DTYPES)
+]
+
+
 def draw(op, dtype, *batch):
     sizes = (*batch, op.input_dim), op.input_dim, op.output_dim, op.output_dim
     return [jnp.ones(size, dtype) for size in sizes]
