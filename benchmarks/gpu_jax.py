@@ -37,6 +37,49 @@ def cases():
     yield hadamard, 4096, 8192, "bfloat16", True
     for dtype in ("mixed_bfloat16", "float32"):
         yield model, "hadamard", dtype
+    for family, storage in (
+        ("rademacher", "seed"),
+        ("rademacher", "packed"),
+        ("sparse_ternary", "seed"),
+        ("sparse_ternary", "packed"),
+        ("gaussian", "seed"),
+    ):
+        for batch in (1, 16, 128, 512):
+            yield seeded, family, storage, 8192, batch
+
+
+def seeded(family, storage, d, batch):
+    """P from its seed or packed, beside the reference and a dense product."""
+    keys = jax.random.split(jax.random.key(0), INPUTS)
+    xs = [jax.random.normal(key, (batch, d), "bfloat16") for key in keys]
+    found = {}
+    for name in ("triton", "reference"):
+        layer = PRPDense(
+            d,
+            seed=2**40 + 5,
+            dtype="bfloat16",
+            projection=family,
+            storage=storage,
+            implementation=name,
+        )
+        layer.build((None, d))
+        found[name] = milliseconds(layer, xs, False)
+    # Each product has a matrix of its own, which so is not in the cache.
+    weights = [jax.random.normal(key, (d, d), "bfloat16") for key in keys]
+    pairs = list(zip(xs, weights, strict=True))
+    dense = milliseconds(lambda pair: jnp.matmul(*pair), pairs, False)
+    return {
+        "question": f"{family}, {storage}",
+        "d": d,
+        "batch": batch,
+        "dtype": "bfloat16",
+        "ours_ms": found["triton"],
+        "reference_ms": found["reference"],
+        "baseline": "dense product, weights not in the cache",
+        "baseline_ms": dense,
+        "ratio": dense / found["triton"],
+        "reference_ratio": found["reference"] / found["triton"],
+    }
 
 
 def hadamard(d, batch, dtype, training):

@@ -23,10 +23,10 @@ import triton
 from benchmarks.gpu_torch import copies
 from benchmarks.gpu_torch import milliseconds
 from experiments import results_file
-from keras_randproj.kernels.triton import few_rows
 from keras_randproj.kernels.triton import hadamard
 from keras_randproj.kernels.triton import hadamard_gradients
 from keras_randproj.kernels.triton import product
+from keras_randproj.kernels.triton import product_settings
 from keras_randproj.kernels.triton.settings import Setting
 
 SECONDS = 100
@@ -182,7 +182,7 @@ def product_call(batch, setting):
 
     def call():
         with mock.patch.multiple(
-            product,
+            product_settings,
             WAVES=setting["waves"],
             WAVES_LEFT=setting["waves"],
             WARPS_LEFT=setting["WARPS"],
@@ -201,14 +201,16 @@ def few_rows_calls(storage, setting):
     layout = (0, 1, 1, 16, 8, 0) if storage == "seed" else (1, 0, 1, 32, 1, 0)
     source = words[0, :4] if storage == "seed" else words
     matrix = product.Matrix(source.contiguous(), d, d, *layout)
-    count = few_rows.processors(x.device) * setting["waves"]
+    count = product.processors(x.device) * setting["waves"]
 
     def call():
-        with mock.patch.multiple(
-            few_rows,
-            WARPS=setting["WARPS"],
-            MOST_TILES=setting["MOST_TILES"],
-            processors=lambda device: count,
+        with (
+            mock.patch.multiple(
+                product_settings,
+                FEW_ROWS_WARPS=setting["WARPS"],
+                MOST_TILES=setting["MOST_TILES"],
+            ),
+            mock.patch.object(product, "processors", return_value=count),
         ):
             product.multiply(matrix, x, x[0], x[0], x[0], 1.0, False)
 

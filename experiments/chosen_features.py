@@ -5,12 +5,14 @@
 The hidden layer of the MNIST MLP together with its head, and the hidden layers
 of the radiance field of `experiments.implicit_scene`, are replaced in closed
 form, without labels, pixels or backpropagation. Rivals store as many numbers
-and are fitted to the same rows. Teachers are kept below build/, and a run that
-was stopped goes on where it was.
+and are fitted to the same rows. "int8" is Keras's own quantization of what was
+fitted: of a EUGen the head, of rivals all kernels. Teachers are kept below
+build/, and a run that was stopped goes on where it was.
 """
 
 import argparse
 import json
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,19 +22,24 @@ import numpy as np
 from experiments import implicit_scene as scene
 from experiments.results_file import where
 from experiments.results_file import write
+from keras_randproj import EUGenDense
 from keras_randproj import distill
+from keras_randproj import files
 from keras_randproj.demo import datasets
 from keras_randproj.transfer import feed_forwards
 from keras_randproj.transfer import to_eugen
 
 PATH = Path(__file__).parent / "results/chosen_features.json"
 BUILD = Path("build/chosen_features")
-IMAGES, POINTS, POOL, SEEDS = 20_000, 40_000, 4096, 3
+IMAGES, POINTS, POOL, SEEDS = 20_000, 40_000, 4096, 5
 EPOCHS = 3  # Of the MLP, as in compress_a_trained_model.
 
 CHOSEN, EUGEN = {"neurons": True}, {}
 LOW_RANK, NEURONS = {"method": "low_rank"}, {"neurons": True}
 NEURONS = {**NEURONS, "method": "neurons"}
+# Weights that are rounded have to be small: a stronger ridge.
+INT8 = {"quantize": "int8", "ridge": 1e-3}
+LARGE = {"pool": 8192}
 
 
 def kept(name, train):
@@ -64,6 +71,11 @@ MLP = [
     ("low rank", 235, {}, LOW_RANK, False),
     ("low rank", 940, {}, LOW_RANK, False),
     ("neurons alone", 940, {}, NEURONS, True),
+    ("rows chosen, int8", 737, {}, INT8, True),
+    ("rows chosen of 8,192, int8", 737, {}, {**INT8, **LARGE}, True),
+    ("first rows, int8", 737, {}, INT8, False),
+    ("low rank, int8", 620, {}, {**LOW_RANK, **INT8}, False),
+    ("neurons alone, int8", 940, {}, {**NEURONS, **INT8}, True),
 ]
 
 
@@ -84,6 +96,35 @@ def accuracy(model, test):
     return float(np.mean(logits.argmax(-1) == test[1]))
 
 
+def again(model):
+    """The model as it comes back from its file."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(path := Path(folder) / "model.keras")
+        return keras.models.load_model(path, compile=False)
+
+
+def bytes_of(layers, inputs=512):
+    """Bytes of what layers store, and of their file, compressed.
+
+    Of a EUGen these are four for the index of each chosen row, and its head:
+    the matrix is a function of the seed.
+    """
+    stored = 0
+    for layer in layers:
+        if isinstance(layer, EUGenDense):
+            parts = [layer.head, layer.features.neurons]
+            stored += 4 * len(layer.features.family.rows or ())
+        else:
+            parts = [layer]
+        for weight in [w for part in parts if part for w in part.weights]:
+            one = keras.ops.convert_to_numpy(weight)
+            stored += one.nbytes
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        keras.Sequential([keras.Input((inputs,)), *layers]).save(path)
+        return {"bytes": stored, "compact_bytes": files.compact(path)}
+
+
 def of_mlp(settings):
     data = datasets.load("mnist")
     teacher = kept("mlp", lambda: mlp(data, EPOCHS))
@@ -91,9 +132,16 @@ def of_mlp(settings):
     images = data[0][0][: settings["images"]]
 
     def row(features, layer, options, seed):
+        bits = options.pop("quantize", None)
         rules = {"hidden_2": feed_forwards(features, seed=seed, **layer)}
         student, reports = distill(teacher, images, rules, **options)
-        return student, reports, {"accuracy": accuracy(student, data[1])}
+        student = again(student)
+        if bits:
+            kept = ("hidden_1",)
+            student.quantize(bits, filters=lambda x: x.name not in kept)
+        found = {"accuracy": accuracy(student, data[1])}
+        found.update(bytes_of(again(student).layers[1:]))
+        return student, reports, found
 
     return row
 
@@ -155,9 +203,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--fast", action="store_true", help="a small trial")
     parser.add_argument("--only", choices=("mlp", "field"))
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args()
     settings = {"images": IMAGES, "points": POINTS, "pool": POOL}
-    seeds, path = SEEDS, PATH
+    seeds, path = options.seeds, PATH
     if options.fast:
         settings.update(images=1000, points=1000, pool=1000)
         seeds, path = 1, BUILD / "fast.json"
@@ -180,12 +229,15 @@ def main():
         for seed in range(seeds):
             for name, features, layer, extra, chooses in variants:
                 key = network, name, features, seed
-                # Nothing in a low rank is random.
-                if key in done or (seed and name == "low rank"):
+                # Nothing in these rivals is random.
+                if key in done or (
+                    seed and name.startswith(("low rank", "neurons alone"))
+                ):
                     continue
-                extra = {"verbose": 0, **extra}
+                extra = {"verbose": 0, "rivals": False, **extra}
                 if chooses:
-                    extra["pool"] = settings["pool"] // layer.get("order", 1)
+                    pool = settings["pool"] // layer.get("order", 1)
+                    extra = {"pool": pool, **extra}
                 if "merged" in name:
                     extra["merged"] = True
                 start = time.perf_counter()

@@ -39,14 +39,15 @@ class Monarch(keras.layers.Layer):
         self.bias = self.add_weight((self.units,), "zeros", name="bias")
 
     def call(self, inputs):
-        x = ops.reshape(inputs, (-1, self.blocks, self.first.shape[1]))
-        x = ops.einsum("bki,kij->bjk", x, self.first)
-        x = ops.einsum("bjk,jko->bjo", x, self.second)
-        x = ops.reshape(x, (-1, self.units))
+        before = ops.shape(inputs)[:-1]
+        x = ops.reshape(inputs, (*before, self.blocks, self.first.shape[1]))
+        x = ops.einsum("...ki,kij->...jk", x, self.first)
+        x = ops.einsum("...jk,jko->...jo", x, self.second)
+        x = ops.reshape(x, (*before, self.units))
         return self.activation(x + self.bias)
 
     def compute_output_shape(self, input_shape):
-        return input_shape[0], self.units
+        return (*input_shape[:-1], self.units)
 
     def get_config(self):
         config = {

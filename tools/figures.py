@@ -13,6 +13,7 @@ from results import BACKENDS
 from results import ROOT
 from results import Results
 from results import timings
+from results import with_times
 
 COLOURS = {
     "Dense": "#80868f",
@@ -24,6 +25,7 @@ COLOURS = {
     "Dense, int8": "#6d4c41",
     "Dense, int4": "#000000",
     "block-diagonal": "#ef8a17",
+    "EUGen": "#00897b",
     "torch": "#8e24aa",
     "jax": "#0097a7",
     "tensorflow": "#689f38",
@@ -94,6 +96,59 @@ def against_bytes(name, experiment, ylim, places):
         line(on, of, "compact_bytes", "percent", family, *place)
     ticks(on.xaxis, BYTES)
     return figure, save(figure, name)
+
+
+FAMILIES = (
+    "PRP",
+    "EUGen",
+    "Dense",
+    "Dense, int8",
+    "Dense, int4",
+    "low rank",
+    "block-diagonal",
+)
+
+
+def frontier(name, rows, quality, label, **limits):
+    """Quality against bytes of the file and against the time of a call.
+
+    Means over seeds, a curve a family; the legend is below both.
+    """
+    figure = Figure(figsize=(7.6, 4.4), layout="constrained")
+    pair = figure.subplots(1, 2, sharey=True)
+    labels = {
+        "compact_bytes": "bytes of the file, compressed",
+        "relative_time": "time of a call, Dense = 1",
+    }
+    case = ["family", "name"]
+    rows = rows.groupby(case)[[quality, *labels]].mean().reset_index()
+    for on, (x, words) in zip(pair, labels.items(), strict=True):
+        on.set(xscale="log", xlabel=words, **limits)
+        for family in FAMILIES:
+            of = rows[rows.family == family].sort_values(x)
+            points = of[[x, quality]].to_numpy(float)
+            on.plot(*points.T, "o-", color=COLOURS[family], label=family)
+    pair[0].set_ylabel(label)
+    ticks(pair[0].xaxis, BYTES)
+    ticks(pair[1].xaxis, {0.2: "0.2", 0.5: "0.5", 1: "1", 2: "2", 4: "4"})
+    handles = pair[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=4, frameon=False)
+    save(figure, name)
+
+
+def frontiers():
+    rows = with_times(Results("experiments/frontier").rows)
+    rows["percent"] = 100 * rows.accuracy
+    for data, title, limits in (
+        ("mnist", "MNIST", (91, 98.6)),
+        ("fashion_mnist", "Fashion-MNIST", (82.5, 88.5)),
+    ):
+        of, words = rows[rows.dataset == data], f"test accuracy on {title}, %"
+        frontier(f"frontier_{data}", of, "percent", words, ylim=limits)
+    rows = with_times(Results("experiments/frontier_transformers").rows, "task")
+    gpt = rows[rows.task == "gpt"]
+    words = "loss a character, less is better"
+    frontier("frontier_gpt", gpt, "loss", words, ylim=(2.65, 2.1))
 
 
 def adapters_against_bytes(places):
@@ -186,19 +241,7 @@ def main():
     # For the README: package indexes show no SVG.
     png = {"dpi": 110, "metadata": {"Software": None}}
     figure.savefig(path.with_suffix(".png"), **png)
-    against_bytes(
-        "frontier_mnist",
-        "frontier",
-        (91, 98.6),
-        {
-            "PRP": ((-40, 8), 2),
-            "Dense": ((-24, -18),),
-            "Dense, int8": ((8, 2),),
-            "Dense, int4": ((-6, 22), 0),
-            "low rank": ((4, -16),),
-            "block-diagonal": ((-62, 12),),
-        },
-    )
+    frontiers()
     adapters_against_bytes(
         {
             "SeededUpdate, int8": ("SeededUpdate", (-4, -17), 0),

@@ -144,6 +144,57 @@ def timings(*questions):
     return by.median(numeric_only=True).reset_index()
 
 
+def with_times(rows, *keys):
+    """Rows of quality, with the time of their network beside each."""
+    case, times = [*keys, "family", "name"], ["ms", "relative_time"]
+    found = rows[rows.question == "time"][case + times]
+    rows = rows[rows.question != "time"].drop(columns=times, errors="ignore")
+    return rows.merge(found, "left", on=case)
+
+
+def on_frontier(rows, cost, quality):
+    """Whether no other row is as good at no more cost, "yes" or "no"."""
+    order = rows.sort_values([cost, quality], ascending=[True, False])
+    best = order[quality].cummax()
+    new = best.gt(best.shift(fill_value=-np.inf))
+    return new.map({True: "yes", False: "no"}).reindex(rows.index)
+
+
+def frontier(rows, quality):
+    """Means over the seeds of each network, and whether it is on a frontier.
+
+    Args:
+        rows: As `with_times` returns them.
+        quality: Name of a column, the more the better.
+    """
+    by = rows.groupby(["family", "name"], sort=False)
+    cost = {c: (c, "mean") for c in ("compact_bytes", "ms", "relative_time")}
+    found = by.agg(
+        quality=(quality, "mean"),
+        text=(quality, spread(2)),
+        seeds=("seed", "size"),
+        **cost,
+    ).reset_index()
+    for name in ("compact_bytes", "relative_time"):
+        found[f"best_{name}"] = on_frontier(found, name, "quality")
+    return found.sort_values("compact_bytes", kind="stable")
+
+
+def frontier_table(found, title):
+    """Prints what `frontier` returns."""
+    columns = {
+        "network": "{family}, {name}",
+        title: "{text}",
+        "compressed file, bytes": "{compact_bytes:,.0f}",
+        "best for its bytes": "{best_compact_bytes}",
+        "ms": "{ms:.2f}",
+        "time, Dense = 1": "{relative_time:.2f}",
+        "best for its time": "{best_relative_time}",
+        "seeds": "{seeds}",
+    }
+    table(found, columns)
+
+
 def speeds(ratios):
     """How many times faster, rounded down: no missed target looks met."""
     digits = np.where(ratios >= 10, 1, 2)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_randproj import kernels
 from keras_randproj.adapters.sizes import Sizes
 
 
@@ -98,12 +99,15 @@ class AdaptedLayer:
 
     def multiply_last(self, x: Any, matrix: Any) -> Any:
         """The last axis times a matrix, or each row times one of its own."""
-        if len(matrix.shape) == 2 or len(x.shape) == 3:
-            return ops.matmul(x, matrix)
-        batch, *inner = lead = ops.shape(x)[:-1]
-        # Not -1, which an empty batch leaves open.
-        rows = ops.reshape(x, (batch, math.prod(inner), x.shape[-1]))
-        return ops.reshape(ops.matmul(rows, matrix), (*lead, matrix.shape[-1]))
+        y = ops.matmul(in_rows(x, matrix), matrix)
+        return ops.reshape(y, (*ops.shape(x)[:-1], matrix.shape[-1]))
+
+    def add_product(self, y: Any, x: Any, matrix: Any) -> Any:
+        """An output of the layer, and `multiply_last` in addition."""
+        columns = flattened(y, len(self.sizes.output_axes))
+        rows = in_rows(columns, matrix)
+        total = kernels.add_product(rows, in_rows(x, matrix), matrix)
+        return ops.reshape(total, ops.shape(y))
 
     def output_axes_of(self, y: Any) -> Any:
         """An output with the columns in one axis, as the layer makes it."""
@@ -153,3 +157,17 @@ def flattened(x, axes):
     shape = ops.shape(x)
     width = math.prod(x.shape[len(shape) - axes :])
     return ops.reshape(x, (*shape[: len(shape) - axes], width))
+
+
+def in_rows(x, matrix):
+    """`x` as a matrix of rows, or one for each matrix of a batch of them.
+
+    XLA is several times slower at a gradient that sums over two axes of rows,
+    and takes twice the memory.
+    """
+    *lead, width = ops.shape(x)
+    if len(matrix.shape) == 2:
+        return ops.reshape(x, (-1, width)) if len(lead) > 1 else x
+    # Not -1, which an empty batch leaves open.
+    shape = (lead[0], math.prod(lead[1:]), width)
+    return x if len(lead) == 2 else ops.reshape(x, shape)

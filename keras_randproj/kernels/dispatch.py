@@ -49,7 +49,7 @@ def modulate(operands, x, alphas, scale=None, bias=None, implementation=None):
         RuntimeError: If the implementation asked for cannot take this call.
     """
     reasons = []
-    for name in _candidates(x, implementation):
+    for name in _candidates(operands, x, implementation):
         module = IMPLEMENTATIONS[name]
         refused = module.refusals(operands, x)
         if not refused:
@@ -101,11 +101,11 @@ def forced(name):
         _forced = before
 
 
-def _candidates(x, implementation):
+def _candidates(operands, x, implementation):
     """Names of those to try, in turn."""
     if _forced is not None:
         return (_forced,)
     chosen = implementation or _default
     if chosen is None or exporting():
-        return automatic(x)
+        return automatic(operands, x)
     return (chosen,)

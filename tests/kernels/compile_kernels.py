@@ -6,6 +6,8 @@ a line each. Launches are recorded with tensors that have no memory, so what
 is compiled is what a call would launch.
 """
 
+import functools
+import importlib.util
 import itertools
 import json
 import os
@@ -15,6 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 os.environ["KERAS_BACKEND"] = "torch"
 os.environ.pop("TRITON_INTERPRET", None)
@@ -79,9 +82,13 @@ class Recorder:
         self.kernel, self.found = kernel, found
 
     def __getitem__(self, grid):
-        def launch(*arguments, num_warps=4, num_stages=3, **constants):
+        def launch(*given, num_warps=4, num_stages=3, **named):
             options = {"num_warps": num_warps, "num_stages": num_stages}
-            self.found.append((self.kernel, arguments, constants, options))
+            names = self.kernel.arg_names
+            named |= dict(zip(names, given, strict=False))
+            fixed = {p.name for p in self.kernel.params if p.is_constexpr}
+            constants = {name: named.pop(name) for name in fixed & {*named}}
+            self.found.append((self.kernel, named, constants, options))
 
         return launch
 
@@ -192,31 +199,98 @@ def record_product(dtype, family, batch):
     def call():
         product.multiply(matrix, x, *vectors, 1.0, False)
 
-    product.processors = few_rows.processors = lambda device: 132
+    product.processors = lambda device: 132
     # The chunks of a large batch differ in what they begin with only.
     return launches(names, call)[:3]
 
 
+QUICK_ON_JAX = [
+    ("bfloat16", "hadamard", 4096),
+    ("bfloat16", "rademacher", 128),
+    ("bfloat16", "sparse_ternary", 512),
+    ("float32", "packed digits", 1),
+]
+
+
+def every_case_on_jax():
+    yield from every_product()
+    for dtype, power in itertools.product(DTYPES, range(1, 16)):
+        if not settings.library_is_faster(1 << power, dtype):
+            yield dtype, "hadamard", 1 << power
+
+
+def record_on_jax(dtype, family, size):
+    """Launches of `size` rows, or of that order, forward and back."""
+    import jax
+    import jax.numpy as jnp
+
+    # jax-triton takes Triton's cache away from all that the process compiles.
+    with mock.patch.dict(os.environ):
+        from keras_randproj.kernels.triton import jax_hadamard
+        from keras_randproj.kernels.triton import jax_product
+
+    found: list = []
+
+    def launch(kernel, grid, arrays, shapes, options, arguments):
+        pointers = dict(zip(kernel.arg_names, [*arrays, *shapes], strict=False))
+        options = {"num_warps": 4, "num_stages": 3} | options
+        found.append((kernel, pointers, arguments, options))
+        return [jnp.zeros(shape.shape, shape.dtype) for shape in shapes]
+
+    def shape(*sizes, dtype=dtype):
+        return jax.ShapeDtypeStruct(sizes, dtype)
+
+    jax_hadamard.launch = jax_product.launch = launch
+    if family == "hadamard":
+        run = functools.partial(
+            jax_hadamard.hadamard, sizes=(size, size, 0.5), transposed=False
+        )
+        x, signs, slots = shape(4096, size), shape(1, size), None
+        vectors = [shape(size)] * 3
+        arrays = x, vectors[0], signs, slots, *vectors[1:]
+    else:
+        if not TABLES:
+            TABLES.append(np.zeros(2**16, "float32"))
+        layout = 4096, 8192, *FAMILIES[family]
+        run = functools.partial(
+            jax_product.product, gain=0.5, layout=layout, transposed=False
+        )
+        words = (layout[0] // layout[5], layout[1]) if layout[2] else (4,)
+        x, words = shape(size, layout[0]), shape(*words, dtype="int32")
+        arrays = x, shape(layout[0]), words, None, shape(layout[1])
+
+    def both(x, *rest):
+        y, back = jax.vjp(lambda x: run(x, *rest), x)
+        return back(y)
+
+    jax.eval_shape(both, *arrays)
+    return found
+
+
 TYPES = {
-    torch.float32: "*fp32",
-    torch.float16: "*fp16",
-    torch.bfloat16: "*bf16",
-    torch.int32: "*i32",
+    "float32": "*fp32",
+    "float16": "*fp16",
+    "bfloat16": "*bf16",
+    "int32": "*i32",
 }
+
+
+def type_of(array):
+    return TYPES[str(array.dtype).removeprefix("torch.")]
 
 
 def compiled(kernel, arguments, constants, options, capability):
     """The compiled kernel of a launch, as Triton specializes it."""
     signature, attributes = {}, {}
     constants = dict(constants)
-    for k, value in enumerate(arguments):
-        name = kernel.arg_names[k]
+    for name, value in arguments.items():
+        k = kernel.arg_names.index(name)
         if isinstance(value, tuple):
-            signature[name] = tuple(TYPES[v.dtype] for v in value)
+            signature[name] = tuple(map(type_of, value))
             for nth in range(len(value)):
                 attributes[k, nth] = [["tt.divisibility", 16]]
-        elif isinstance(value, torch.Tensor):
-            signature[name] = TYPES[value.dtype]
+        elif hasattr(value, "dtype"):
+            signature[name] = type_of(value)
             attributes[k,] = [["tt.divisibility", 16]]
         elif isinstance(value, float):
             signature[name] = "fp32"
@@ -258,6 +332,9 @@ def main():
         (record_hadamard, every_case() if every else QUICK),
         (record_product, every_product() if every else QUICK_PRODUCTS),
     ]
+    if importlib.util.find_spec("jax_triton"):
+        on_jax = every_case_on_jax() if every else QUICK_ON_JAX
+        cases.append((record_on_jax, on_jax))
     rows = []
     for record, case in [(r, case) for r, some in cases for case in some]:
         for launch, capability in itertools.product(
@@ -266,6 +343,7 @@ def main():
             found = resources(compiled(*launch, capability))
             row = {
                 "case": list(case),
+                "backend": "jax" if record is record_on_jax else "torch",
                 "kernel": launch[0].fn.__name__,
                 "capability": capability,
                 "warps": launch[3]["num_warps"],

@@ -19,6 +19,8 @@ BACKEND = keras.backend.backend()
 CORNERS = [(2**28 + 3, 2**30), (5, 2**32 - 2), (2**32 - 2, 7)]
 
 pytestmark = pytest.mark.gpu
+if BACKEND == "jax" and requirements.INTERPRETED:
+    import interpreted_jax
 
 
 def far_block(family, corner, sides):
@@ -29,38 +31,44 @@ def far_block(family, corner, sides):
     return oracle.block(family, SEED, *spans)
 
 
-def jax_on_a_gpu():
-    found = importlib.util.find_spec("jax_triton") is not None
-    return found and requirements.jax_platform() == "gpu"
+def triton_runs():
+    """On a GPU, or in its interpreter."""
+    if BACKEND == "torch":
+        return True
+    if BACKEND != "jax" or importlib.util.find_spec("jax_triton") is None:
+        return False
+    return requirements.INTERPRETED or requirements.jax_platform() == "gpu"
 
 
 class TestReference(Conformance):
     implementation = "reference"
 
 
-if BACKEND == "torch":
-    import torch
-
-    from keras_randproj.kernels.triton import few_rows
-    from keras_randproj.kernels.triton import product
+if triton_runs():
+    from keras_randproj.kernels.triton import product_settings as settings
 
     class TestTriton(Conformance):
         implementation = "triton"
+
+        @pytest.fixture(autouse=True)
+        def _interpreted(self, monkeypatch):
+            if BACKEND == "jax" and requirements.INTERPRETED:
+                interpreted_jax.stand_in(monkeypatch)
 
         @pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
         @pytest.mark.parametrize("storage", ["seed", "packed"])
         @pytest.mark.parametrize("family", ["rademacher", "sparse_ternary"])
         def test_more_rows(self, family, storage, turned, monkeypatch, rng):
             """As where tensor cores multiply."""
-            monkeypatch.setattr(few_rows, "MOST_ROWS", 0)
+            monkeypatch.setattr(settings, "FEW_ROWS", 0)
             for dtype in ("float32", "bfloat16"):
                 self.check(family, storage, (67, 131), turned, dtype, rng)
 
         @pytest.mark.parametrize("family", ["rademacher", "gaussian"])
         def test_more_rows_from_the_seed(self, family, monkeypatch, rng):
             """Each program makes its own block."""
-            monkeypatch.setattr(few_rows, "MOST_ROWS", 0)
-            monkeypatch.setattr(product, "PACKED_BYTES", 0)
+            monkeypatch.setattr(settings, "FEW_ROWS", 0)
+            monkeypatch.setattr(settings, "PACKED_BYTES", 0)
             self.check(family, "seed", (67, 131), False, "float32", rng)
 
         @pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
@@ -78,16 +86,21 @@ if BACKEND == "torch":
         def test_large_batches_use_chunks(
             self, storage, turned, dtype, monkeypatch, rng
         ):
-            monkeypatch.setattr(few_rows, "MOST_ROWS", 0)
-            monkeypatch.setattr(product, "MOST_ROWS", 0)
-            monkeypatch.setattr(product, "MOST_ROWS_SEEDED", 0)
-            monkeypatch.setattr(product, "CHUNK_BYTES", 1)
+            monkeypatch.setattr(settings, "FEW_ROWS", 0)
+            monkeypatch.setattr(settings, "MOST_ROWS", 0)
+            monkeypatch.setattr(settings, "MOST_ROWS_SEEDED", 0)
+            monkeypatch.setattr(settings, "CHUNK_BYTES", 1)
             case = "sparse_ternary", storage, (67, 131)
             self.check(*case, turned, dtype, rng)
 
+        @pytest.mark.skipif(BACKEND != "torch", reason="Made by hand on torch")
         @pytest.mark.parametrize("corner", CORNERS, ids=str)
         @pytest.mark.parametrize("family", oracle.TILED)
         def test_tiles_far_away(self, family, corner):
+            import torch
+
+            from keras_randproj.kernels.triton import product
+
             spec = matrices.get(family).spec()
             key = [SEED >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
             # Whatever tiles follow the last, none is asked for.
@@ -114,14 +127,3 @@ if BACKEND == "torch":
             for found in (written, multiplied):
                 found = ops.convert_to_numpy(found)
                 np.testing.assert_allclose(found * size, wanted, rtol=1e-6)
-
-
-if BACKEND == "jax" and jax_on_a_gpu():
-
-    class TestTriton(Conformance):
-        implementation = "triton"
-
-        @pytest.fixture(autouse=True)
-        def _taken(self, request):
-            if any(name in request.node.name for name in oracle.TILED):
-                pytest.skip("on JAX the kernels take hadamard only")

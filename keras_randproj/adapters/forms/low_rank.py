@@ -48,8 +48,7 @@ class LowRank(Form):
 
     def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
         low = layer.multiply(x, values["a"])
-        wide = layer.multiply_last(low, values["b"])
-        return y + layer.output_axes_of(wide)
+        return layer.add_product(y, low, values["b"])
 
     def fold(
         self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict

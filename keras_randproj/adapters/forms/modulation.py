@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_randproj import kernels
 from keras_randproj.adapters.forms.form import Form
 
 
@@ -103,7 +104,10 @@ class Modulation(Form):
             if own is not None:
                 back = -values["scale"] * own
                 shift = back if shift is None else shift + back
-            y = y * layer.along_output(1.0 + values["scale"], y)
+            scale = layer.along_output(1.0 + values["scale"], y)
+            if shift is None:
+                return y * scale
+            return kernels.add_scaled(layer.along_output(shift, y), y, scale)
         return y if shift is None else y + layer.along_output(shift, y)
 
     def fold(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_randproj import kernels
 from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.adapters.forms.form import Form
@@ -92,9 +93,8 @@ class SeededLowRank(Form):
     def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
         low = values["a"].call(layer.flat_input(x))
         low = low * layer.along_last(1.0 + values["middle"], low)
-        wide = values["b"].call(low)
-        wide = wide * layer.along_last(values["out"], wide)
-        return y + layer.output_axes_of(wide)
+        wide = layer.output_axes_of(values["b"].call(low))
+        return kernels.add_scaled(y, wide, layer.along_output(values["out"], y))
 
     def fold(
         self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict

@@ -100,7 +100,7 @@ class SeededUpdate(Form):
         (a0,) = values["a0"].weights
         a = a + ops.cast(a0, a.dtype) * layer.matrix_shape[0] ** -0.5
         low = layer.multiply(x, a)
-        return y + layer.output_axes_of(layer.multiply_last(low, b))
+        return layer.add_product(y, low, b)
 
     def fold(
         self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict

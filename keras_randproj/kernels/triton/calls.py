@@ -6,10 +6,10 @@ from keras import ops
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from keras_randproj.kernels import reference
-from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.triton import hadamard_operator
 from keras_randproj.kernels.triton import product
+from keras_randproj.kernels.triton.matrix import layout_of
 from keras_randproj.kernels.triton.settings import library_is_faster
 
 # The slots of positions, and the version of the positions they belong to.
@@ -101,15 +101,7 @@ def _make_slots(positions, outputs):
 
 
 def _product(operand, x, alpha, scale, bias, gain):
-    if isinstance(operand, PackedMatrix):
-        source, size = operand.words, operand.size
-        layout = [operand.rows, operand.cols, 1, 0, operand.bits]
-        layout += [32 // operand.bits, 1, 0]
-    else:
-        source, spec = operand.key, operand.spec
-        levels, size = operand.levels, operand.size
-        layout = [operand.rows, operand.cols, 0, spec.code, spec.bits]
-        layout += [spec.rows, spec.cols, levels]
+    source, layout, size = layout_of(operand)
     return product.product(
         x,
         alpha,

@@ -1,12 +1,9 @@
 """What the machine offers, and what the interpreter stands in for."""
 
 import functools
-import os
 
 import torch
 
-# Triton reads this when kernels are defined, so we read it when they are.
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 # Enough for the interpreter to split sums and loop over rows.
 INTERPRETED_PROCESSORS = 2
 

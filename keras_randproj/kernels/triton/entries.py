@@ -8,11 +8,11 @@ tiles of one column. What a tile holds stays in the thread that made it.
 import triton
 import triton.language as tl
 
-from keras_randproj.kernels.triton import device
+from keras_randproj.kernels.triton import requirements
 from keras_randproj.kernels.triton.philox import load_key
 from keras_randproj.kernels.triton.philox import philox4x32
 
-INTERPRETED = tl.constexpr(device.INTERPRETED)
+INTERPRETED = tl.constexpr(requirements.INTERPRETED)
 
 
 @triton.jit

@@ -6,51 +6,9 @@ Each thread adds up what its own words hold, and flips signs by bits.
 import triton
 import triton.language as tl
 
-from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.entries import decode
 from keras_randproj.kernels.triton.entries import packed_words
 from keras_randproj.kernels.triton.entries import seeded_words
-
-# More rows of a batch have no registers for their sums.
-MOST_ROWS = 4
-WARPS = 16
-MOST_TILES = 64
-# Words of packed inputs that a thread asks memory for at a time.
-HELD = 8
-
-
-def launch(matrix, x, alpha, scale, bias, y, gain, transposed):
-    """Fills y; see `product.multiply`."""
-    outputs = y.shape[1]
-    each = matrix.tile_rows if transposed else matrix.tile_cols
-    tiles = triton.cdiv(outputs, each)
-    # As few programs as keep all processors busy: each reads all of x.
-    together = triton.next_power_of_2(triton.cdiv(tiles, processors(x.device)))
-    together = min(together, MOST_TILES)
-    held = HELD if matrix.packed and not transposed else 1
-    few_rows_kernel[(triton.cdiv(tiles, together),)](
-        x,
-        x if alpha is None else alpha,
-        matrix.source,
-        matrix.values(),
-        x if scale is None else scale,
-        x if bias is None else bias,
-        y,
-        matrix.rows,
-        matrix.cols,
-        matrix.tile_row,
-        matrix.tile_col,
-        gain,
-        ALPHA=alpha is not None,
-        SCALE=scale is not None,
-        BIAS=bias is not None,
-        TRANSPOSED=transposed,
-        BATCH=x.shape[0],
-        OUT=together,
-        IN=32 * WARPS // together * held,
-        **matrix.constants(),
-        num_warps=WARPS,
-    )
 
 
 @triton.jit

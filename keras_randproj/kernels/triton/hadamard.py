@@ -6,8 +6,8 @@ import torch
 import triton
 
 from keras_randproj.kernels.triton import hadamard_kernels
-from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
+from keras_randproj.kernels.triton.requirements import INTERPRETED
 from keras_randproj.kernels.triton.settings import PARTS
 from keras_randproj.kernels.triton.settings import setting
 

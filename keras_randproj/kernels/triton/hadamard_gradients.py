@@ -5,10 +5,10 @@ from typing import Any
 import torch
 
 from keras_randproj.kernels.triton import gradient_kernel
-from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.hadamard import launch
 from keras_randproj.kernels.triton.hadamard import or_any
+from keras_randproj.kernels.triton.requirements import INTERPRETED
 from keras_randproj.kernels.triton.settings import gradient_setting
 
 

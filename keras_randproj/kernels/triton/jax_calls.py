@@ -6,7 +6,10 @@ import jax.numpy as jnp
 from keras import ops
 
 from keras_randproj.kernels import reference
+from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.kernels.triton.jax_hadamard import hadamard
+from keras_randproj.kernels.triton.jax_product import product
+from keras_randproj.kernels.triton.matrix import layout_of
 from keras_randproj.kernels.triton.settings import library_is_faster
 
 
@@ -23,19 +26,43 @@ def _stage(operand, x, alpha, scale, bias):
     lead, outputs = x.shape[:-1], operand.output_dim
     if math.prod(lead) == 0:
         return jnp.zeros((*lead, outputs), x.dtype)
-    if library_is_faster(operand.signs.shape[1], x.dtype.name):
+    structured = isinstance(operand, SignedHadamard)
+    if structured and library_is_faster(operand.signs.shape[1], x.dtype.name):
         return reference.modulate([operand], x, [alpha], scale, bias)
-    y = hadamard(
-        x.reshape(-1, operand.input_dim),
+    run = _hadamard if structured else _product
+    x = x.reshape(-1, operand.input_dim)
+    return run(operand, x, alpha, scale, bias).reshape(*lead, outputs)
+
+
+def _hadamard(operand, x, alpha, scale, bias):
+    return hadamard(
+        x,
         _vector(alpha, operand.input_dim, 1),
         ops.convert_to_tensor(operand.signs),
         _slots(operand),
-        _vector(scale, outputs, 1),
-        _vector(bias, outputs, 0),
+        _vector(scale, operand.output_dim, 1),
+        _vector(bias, operand.output_dim, 0),
         (operand.rows, operand.cols, operand.gain),
         operand.transposed,
     )
-    return y.reshape(*lead, outputs)
+
+
+def _product(operand, x, alpha, scale, bias):
+    source, layout, size = layout_of(operand)
+    alpha, scale, bias = (
+        None if vector is None else ops.convert_to_tensor(vector)
+        for vector in (alpha, scale, bias)
+    )
+    return product(
+        x,
+        alpha,
+        ops.convert_to_tensor(source),
+        scale,
+        bias,
+        operand.gain * size,
+        tuple(layout),
+        operand.transposed,
+    )
 
 
 def _vector(vector, size, value):

@@ -1,7 +1,7 @@
-"""The Hadamard kernels as jax-triton takes them.
+"""Kernels as jax-triton takes them, where it cannot take them as they are.
 
-It gives arrays before outputs and no tuples, so each kernel has an entrance
-of its own. Sizes are constants, as shapes are in JAX.
+It gives arrays before outputs and no tuples, so each Hadamard kernel has an
+entrance of its own. Sizes are constants, as shapes are in JAX.
 """
 
 import triton
@@ -10,6 +10,7 @@ import triton.language as tl
 from keras_randproj.kernels.triton.gradient_kernel import gradient_kernel
 from keras_randproj.kernels.triton.hadamard_kernels import row_kernel
 from keras_randproj.kernels.triton.hadamard_kernels import tile_kernel
+from keras_randproj.kernels.triton.product_kernels import matrix_kernel
 
 
 @triton.jit
@@ -30,6 +31,7 @@ def rows_entrance(
     SHAPE: tl.constexpr,
     PARTS: tl.constexpr,
     STAGES: tl.constexpr,
+    WIDE: tl.constexpr,
 ):
     """The modulated projection, without sums."""
     kernel: tl.constexpr = row_kernel if WHOLE else tile_kernel
@@ -59,7 +61,7 @@ def rows_entrance(
         SHAPE,
         PARTS,
         STAGES,
-        False,
+        WIDE,
     )
 
 
@@ -82,6 +84,7 @@ def sums_entrance(
     SHAPE: tl.constexpr,
     PARTS: tl.constexpr,
     STAGES: tl.constexpr,
+    WIDE: tl.constexpr,
 ):
     """The same with the sums that `probe` asks for."""
     tile_kernel(
@@ -110,7 +113,7 @@ def sums_entrance(
         SHAPE,
         PARTS,
         STAGES,
-        False,
+        WIDE,
     )
 
 
@@ -132,6 +135,7 @@ def gradients_entrance(
     BACK: tl.constexpr,
     PARTS: tl.constexpr,
     STAGES: tl.constexpr,
+    WIDE: tl.constexpr,
 ):
     """All gradients, where one kernel has the registers for them."""
     gradient_kernel(
@@ -156,5 +160,53 @@ def gradients_entrance(
         BACK,
         PARTS,
         STAGES,
-        False,
+        WIDE,
+    )
+
+
+@triton.jit
+def chunk_entrance(
+    source,
+    table,
+    nth,
+    y,
+    rows,
+    cols,
+    tile_row,
+    tile_col,
+    height,
+    width,
+    SIDE: tl.constexpr,
+    TRANSPOSED: tl.constexpr,
+    PACKED: tl.constexpr,
+    CODE: tl.constexpr,
+    BITS: tl.constexpr,
+    TILE_ROWS: tl.constexpr,
+    TILE_COLS: tl.constexpr,
+    LEVELS: tl.constexpr,
+    BLOCK_R: tl.constexpr,
+    BLOCK_C: tl.constexpr,
+):
+    """The chunk of P of that number, `SIDE` outputs each, in a loop."""
+    first = tl.load(nth) * SIDE
+    matrix_kernel(
+        source,
+        table,
+        y,
+        rows,
+        cols,
+        first if TRANSPOSED else 0,
+        0 if TRANSPOSED else first,
+        tile_row,
+        tile_col,
+        height,
+        width,
+        PACKED,
+        CODE,
+        BITS,
+        TILE_ROWS,
+        TILE_COLS,
+        LEVELS,
+        BLOCK_R,
+        BLOCK_C,
     )

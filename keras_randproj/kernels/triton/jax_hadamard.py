@@ -5,29 +5,20 @@ import math
 
 import jax
 import jax.numpy as jnp
-import jax_triton
 import numpy as np
 import triton
 
 from keras_randproj.kernels.triton.jax_entrances import gradients_entrance
 from keras_randproj.kernels.triton.jax_entrances import rows_entrance
 from keras_randproj.kernels.triton.jax_entrances import sums_entrance
+from keras_randproj.kernels.triton.jax_launch import launch
+from keras_randproj.kernels.triton.jax_launch import one_by_one
+from keras_randproj.kernels.triton.jax_launch import target
+from keras_randproj.kernels.triton.jax_launch import together
+from keras_randproj.kernels.triton.requirements import INTERPRETED
 from keras_randproj.kernels.triton.settings import PARTS
 from keras_randproj.kernels.triton.settings import gradient_setting
 from keras_randproj.kernels.triton.settings import setting
-
-# An H100, for programs that are lowered where there is no GPU.
-CAPABILITY, PROCESSORS = 90, 132
-
-
-def target():
-    """Compute capability and processors of the GPU, or of an H100."""
-    try:
-        device = jax.devices("gpu")[0]
-    except RuntimeError:
-        return CAPABILITY, PROCESSORS
-    capability = int(float(device.compute_capability) * 10)
-    return capability, device.core_count
 
 
 def call(x, alpha, signs, slots, scale, last, sizes, transposed, sums):
@@ -53,7 +44,7 @@ def call(x, alpha, signs, slots, scale, last, sizes, transposed, sums):
     tiles = math.prod(chosen.cuts)
     whole = tiles > 1 and not single
     lanes = (1 if whole else tiles) * (1 if transposed else groups)
-    capability, processors = target()
+    processors = target()[1]
     programs = chosen.waves * processors // lanes
     programs = max(1, min(programs, triton.cdiv(batch, chosen.rows)))
     shapes = [jax.ShapeDtypeStruct((batch, outputs), x.dtype)]
@@ -61,27 +52,25 @@ def call(x, alpha, signs, slots, scale, last, sizes, transposed, sums):
         shape = (programs, 2, outputs)
         shapes.append(jax.ShapeDtypeStruct(shape, jnp.float32))
     everything = slots is None and rows == order and cols == groups * order
-    found = jax_triton.triton_call(
-        x,
-        alpha,
-        signs,
-        jnp.zeros((1,), jnp.int32) if slots is None else slots,
-        scale,
-        last,
-        kernel=sums_entrance if sums else rows_entrance,
-        out_shape=shapes,
-        grid=(programs, lanes),
-        num_warps=chosen.warps,
-        compute_capability=capability,
-        SIZES=(batch, rows, cols, gain),
-        CHOSEN=slots is not None,
-        TRANSPOSED=transposed,
-        GROUPS=groups,
-        FULL=everything and batch % chosen.rows == 0,
-        WHOLE=whole,
-        SHAPE=chosen.shape(order, transposed),
-        PARTS=PARTS[dtype],
-        STAGES=chosen.stages,
+    arguments = {
+        "SIZES": (batch, rows, cols, gain),
+        "CHOSEN": slots is not None,
+        "TRANSPOSED": transposed,
+        "GROUPS": groups,
+        "FULL": everything and batch % chosen.rows == 0,
+        "WHOLE": whole,
+        "SHAPE": chosen.shape(order, transposed),
+        "PARTS": PARTS[dtype],
+        "STAGES": chosen.stages,
+        "WIDE": INTERPRETED,
+    }
+    found = launch(
+        sums_entrance if sums else rows_entrance,
+        (programs, lanes),
+        [x, alpha, signs, _slots_or_any(slots), scale, last],
+        shapes,
+        {"num_warps": chosen.warps},
+        arguments,
     )
     return (found[0], found[1].sum(0)) if sums else found[0]
 
@@ -103,87 +92,46 @@ def gradients(upstream, x, alpha, signs, slots, scale, sizes, transposed):
         return dx, inner[0], *outer
     batch, inputs = x.shape
     outputs = upstream.shape[1]
-    capability, processors = target()
+    processors = target()[1]
     programs = min(chosen.waves * processors, batch)
-    dx, sums = jax_triton.triton_call(
-        upstream,
-        x,
-        alpha,
-        signs,
-        jnp.zeros((1,), jnp.int32) if slots is None else slots,
-        scale,
-        kernel=gradients_entrance,
-        out_shape=[
+    arguments = {
+        "SIZES": (batch, rows, cols, gain),
+        "CHOSEN": slots is not None,
+        "TRANSPOSED": transposed,
+        "FULL": slots is None and rows == order and cols == order,
+        "SHAPE": chosen.shape(order, transposed),
+        "BACK": chosen.shape(order, not transposed),
+        "PARTS": PARTS[dtype],
+        "STAGES": chosen.stages,
+        "WIDE": INTERPRETED,
+    }
+    sums = (programs, inputs + 2 * outputs)
+    dx, sums = launch(
+        gradients_entrance,
+        (programs,),
+        [upstream, x, alpha, signs, _slots_or_any(slots), scale],
+        [
             jax.ShapeDtypeStruct(x.shape, x.dtype),
-            jax.ShapeDtypeStruct((programs, inputs + 2 * outputs), jnp.float32),
+            jax.ShapeDtypeStruct(sums, jnp.float32),
         ],
-        grid=(programs,),
-        num_warps=chosen.warps,
-        compute_capability=capability,
-        SIZES=(batch, rows, cols, gain),
-        CHOSEN=slots is not None,
-        TRANSPOSED=transposed,
-        FULL=slots is None and rows == order and cols == order,
-        SHAPE=chosen.shape(order, transposed),
-        BACK=chosen.shape(order, not transposed),
-        PARTS=PARTS[dtype],
-        STAGES=chosen.stages,
+        {"num_warps": chosen.warps},
+        arguments,
     )
     return dx, *jnp.split(sums.sum(0), (inputs, inputs + outputs))
 
 
-def one_by_one(function, *arrays):
-    """A call with a rule for `jax.vmap`: one after the other."""
-    run = jax.custom_batching.custom_vmap(function)
-
-    @run.def_vmap
-    def rule(size, mapped, *arrays):
-        out = _map(run, size, mapped, arrays)
-        return out, jax.tree.map(lambda _: True, out)
-
-    return run(*arrays)
-
-
-def _map(run, size, mapped, arrays):
-    def one(nth):
-        return run(
-            *(
-                array[nth] if is_mapped else array
-                for array, is_mapped in zip(arrays, mapped, strict=True)
-            )
-        )
-
-    return jax.lax.map(one, jnp.arange(size))
-
-
-def batched(x, alpha, signs, slots, scale, bias, sizes, transposed):
-    """`call` with a rule for `jax.vmap`.
-
-    Rows of a batch of batches go through together where x alone has them;
-    else one batch follows the other.
-    """
-
-    @jax.custom_batching.custom_vmap
-    def run(x, alpha, signs, slots, scale, bias):
-        return call(
-            x, alpha, signs, slots, scale, bias, sizes, transposed, False
-        )
-
-    @run.def_vmap
-    def rule(size, mapped, *arrays):
-        if mapped[0] and not any(jax.tree.leaves(mapped[1:])):
-            x, *vectors = arrays
-            y = run(x.reshape(-1, x.shape[-1]), *vectors)
-            return y.reshape(size, -1, y.shape[-1]), True
-        return _map(run, size, mapped, arrays), True
-
-    return run(x, alpha, signs, slots, scale, bias)
+def _slots_or_any(slots):
+    """A kernel takes a pointer also where it reads nothing."""
+    return jnp.zeros((1,), jnp.int32) if slots is None else slots
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(6, 7))
 def hadamard(x, alpha, signs, slots, scale, bias, sizes, transposed):
     """`scale * gain * ((alpha * x) P) + bias`; see `call`."""
-    return batched(x, alpha, signs, slots, scale, bias, sizes, transposed)
+    run = functools.partial(
+        call, sizes=sizes, transposed=transposed, sums=False
+    )
+    return together(run, x, alpha, signs, slots, scale, bias)
 
 
 def _ahead(x, alpha, signs, slots, scale, bias, sizes, transposed):

@@ -1,12 +1,11 @@
 """P as the kernels of products take it."""
 
-import functools
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-import torch
-
 from keras_randproj.kernels.levels import TABLES
+from keras_randproj.kernels.operands import PackedMatrix
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,13 @@ class Matrix:
     tile_row: int = 0
     tile_col: int = 0
 
-    def constants(self):
+    def arguments(self):
+        """What kernels ask for by name, but for the pointers."""
         return {
+            "rows": self.rows,
+            "cols": self.cols,
+            "tile_row": self.tile_row,
+            "tile_col": self.tile_col,
             "PACKED": bool(self.packed),
             "CODE": self.code,
             "BITS": self.bits,
@@ -49,14 +53,27 @@ class Matrix:
             "LEVELS": max(self.levels, -1),
         }
 
-    def values(self):
-        """The table of all codes; any pointer where there is none."""
-        if self.levels >= 0:
-            return self.source
-        return _table(-1 - self.levels, self.source.device)
+    def packed_as(self, words):
+        """The same signs, packed."""
+        return replace(self, source=words, packed=1, tile_rows=32, tile_cols=1)
 
 
-@functools.cache
-def _table(number, device):
-    """A table on the device, copied once."""
-    return torch.from_numpy(TABLES[number]).to(device)
+def table(levels):
+    """The entries of all codes of a law, float32, or `None`: see `levels`."""
+    return TABLES[-1 - levels] if levels < 0 else None
+
+
+def layout_of(operand):
+    """What a `Matrix` is made of, from `SeededTiles` or a `PackedMatrix`.
+
+    Returns:
+        `(source, layout, size)`: the weight; the numbers of a `Matrix`, from
+        rows to levels; what entries of the kernels are multiplied by.
+    """
+    layout = [operand.rows, operand.cols]
+    if isinstance(operand, PackedMatrix):
+        layout += [1, 0, operand.bits, 32 // operand.bits, 1, 0]
+        return operand.words, layout, operand.size
+    spec = operand.spec
+    layout += [0, spec.code, spec.bits, spec.rows, spec.cols, operand.levels]
+    return operand.key, layout, operand.size

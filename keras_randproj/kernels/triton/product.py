@@ -1,49 +1,20 @@
-"""Products with P from its seed, or packed, as an operator with gradients.
+"""Products with P from its seed, or packed, as an operator with gradients."""
 
-A block of P is made for up to `MOST_TOGETHER` rows of the batch. Signs, of
-which a generator's call makes 128, are packed once for all of them.
-"""
-
-import math
+import functools
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
-import triton
 from torch import Tensor
 
 from keras_randproj.kernels.triton import few_rows
 from keras_randproj.kernels.triton import product_kernels
+from keras_randproj.kernels.triton import product_settings as settings
 from keras_randproj.kernels.triton import sign_words
-from keras_randproj.kernels.triton.device import INTERPRETED
 from keras_randproj.kernels.triton.device import processors
+from keras_randproj.kernels.triton.hadamard import or_any
 from keras_randproj.kernels.triton.hadamard_operator import NAMESPACE
 from keras_randproj.kernels.triton.matrix import Matrix
-
-# Above it P is written chunk by chunk and the library multiplies: of packed
-# words, and of a seed from which a program makes its block.
-MOST_ROWS = 512
-MOST_ROWS_SEEDED = 128
-# Rows of the batch that a program multiplies together.
-MOST_TOGETHER = 128
-# Memory for the packed signs of a call.
-PACKED_BYTES = 64 * 2**20
-# A chunk of P that stays in the second-level cache of an A100 or H100.
-CHUNK_BYTES = 16 * 2**20
-# Sides of a block of P: of signs, a call of Philox makes as many entries as
-# 128 threads have to hold, and a smaller block would have them make it twice.
-BLOCK = 64
-BLOCK_OF_SIGNS = 128
-# Programs that a processor has room for: where P stands on the right of a
-# product, and on the left.
-WAVES, WARPS, STAGES = 2, 8, 2
-WAVES_LEFT, WARPS_LEFT, STAGES_LEFT = 2, 4, 3
-# The fewest rows of the batch that tensor cores multiply.
-LEAST_ROWS = 16
-# bfloat16 parts of a float32.
-PARTS = 3
-# Blocks of inputs that a split adds up at least.
-SPLIT_BLOCKS = 2
+from keras_randproj.kernels.triton.matrix import table
 
 
 def multiply(matrix, x, alpha, scale, bias, gain, transposed):
@@ -61,90 +32,103 @@ def multiply(matrix, x, alpha, scale, bias, gain, transposed):
     Returns:
         `(batch, outputs)` of x's dtype.
     """
-    outputs = matrix.rows if transposed else matrix.cols
-    y = x.new_empty((x.shape[0], outputs))
-    if x.shape[0] == 0:
+    batch = x.shape[0]
+    y = x.new_empty((batch, matrix.rows if transposed else matrix.cols))
+    if batch == 0:
         return y
-    if x.shape[0] <= few_rows.MOST_ROWS:
-        run = few_rows.launch
-    else:
+    if settings.packs_first(matrix, batch):
         matrix = _packed(matrix, x)
-        most = MOST_ROWS if matrix.packed else MOST_ROWS_SEEDED
-        run = _fused if x.shape[0] <= most else _chunked
+    if batch <= settings.FEW_ROWS:
+        run = _few_rows
+    else:
+        run = _chunked if settings.in_chunks(matrix, batch) else _multiplied
     run(matrix, x, alpha, scale, bias, y, gain, transposed)
     return y
 
 
-def _packed(matrix, x):
-    """Signs are made once, and packed, for all blocks that use them."""
-    bits = matrix.bits * matrix.rows * matrix.cols
-    if matrix.packed or matrix.bits > 1 or bits > 8 * PACKED_BYTES:
-        return matrix
-    return replace(
-        matrix,
-        source=sign_words.pack(matrix, x),
-        packed=1,
-        tile_rows=sign_words.WORD_ROWS,
-        tile_cols=1,
+def _launch(kernel, launch, *tensors, **numbers):
+    kernel[launch.grid](
+        *tensors, **numbers, **launch.arguments, **launch.options
     )
 
 
-def _fused(matrix, x, alpha, scale, bias, y, gain, transposed):
-    batch, inputs = x.shape
-    outputs = y.shape[1]
-    paired = matrix.packed == matrix.bits == 1
-    paired = paired and (transposed or inputs % sign_words.WORD_ROWS == 0)
-    x = _prepared(x, alpha, paired and not transposed)
-    together = triton.next_power_of_2(batch)
-    together = min(max(LEAST_ROWS, together), MOST_TOGETHER)
-    parted = x.dtype == torch.float32 and matrix.levels >= 0
-    exact = x.dtype == torch.float32 and not parted
-    side = BLOCK if matrix.bits > 1 or parted else BLOCK_OF_SIGNS
-    if exact:
-        side = BLOCK // 2  # No tensor cores: registers hold the operands.
-    left = together < side and not exact
-    blocks, steps = triton.cdiv(outputs, side), triton.cdiv(inputs, side)
-    groups = triton.cdiv(batch, together)
-    waves = WAVES_LEFT if left else WAVES
-    splits = waves * processors(x.device) // (blocks * groups)
-    splits = max(1, min(splits, steps // SPLIT_BLOCKS))
-    span = triton.cdiv(steps, splits) * side
-    splits = triton.cdiv(inputs, span)
+def _few_rows(matrix, x, alpha, scale, bias, y, gain, transposed):
+    given = {
+        "ALPHA": alpha is not None,
+        "SCALE": scale is not None,
+        "BIAS": bias is not None,
+    }
+    _launch(
+        few_rows.few_rows_kernel,
+        settings.few_rows(
+            matrix, len(x), transposed, given, processors(x.device)
+        ),
+        x,
+        or_any(alpha, x),
+        matrix.source,
+        _table_of(matrix),
+        or_any(scale, x),
+        or_any(bias, x),
+        y,
+        gain=gain,
+    )
+
+
+def _table_of(matrix):
+    """The entries of all codes; any pointer where there is no table."""
+    if matrix.levels >= 0:
+        return matrix.source
+    return _table(matrix.levels, matrix.source.device)
+
+
+@functools.cache
+def _table(levels, device):
+    """A table on the device, copied once."""
+    return torch.from_numpy(table(levels)).to(device)
+
+
+def _packed(matrix, like):
+    """The signs of a seed, packed."""
+    launch, shape = settings.packing(matrix)
+    words = like.new_empty(shape, dtype=matrix.source.dtype)
+    _launch(sign_words.pack_kernel, launch, matrix.source, words)
+    return matrix.packed_as(words)
+
+
+def _multiplied(matrix, x, alpha, scale, bias, y, gain, transposed):
+    launch = settings.multiplied(
+        matrix,
+        len(x),
+        str(x.dtype).removeprefix("torch."),
+        transposed,
+        {"SCALE": scale is not None, "BIAS": bias is not None},
+        processors(x.device),
+    )
+    x = _prepared(x, alpha, launch.arguments["PAIRED"] and not transposed)
+    splits = launch.arguments["SPLITS"]
     target = y
     if splits > 1:
         target = y.new_empty((splits, *y.shape), dtype=torch.float32)
-    given = {"SCALE": scale is not None, "BIAS": bias is not None}
-    scale, bias = (x if v is None else v for v in (scale, bias))
-    product_kernels.product_kernel[(blocks, groups, splits)](
+    vectors = or_any(scale, x), or_any(bias, x)
+    _launch(
+        product_kernels.product_kernel,
+        launch,
         x,
         matrix.source,
-        matrix.values(),
-        scale,
-        bias,
+        _table_of(matrix),
+        *vectors,
         target,
-        batch,
-        matrix.rows,
-        matrix.cols,
-        matrix.tile_row,
-        matrix.tile_col,
-        gain,
-        span,
-        TRANSPOSED=transposed,
-        PAIRED=paired,
-        LEFT=left,
-        BLOCK_B=together,
-        BLOCK_R=side,
-        BLOCK_C=side,
-        SPLITS=splits,
-        **given,
-        **matrix.constants(),
-        PARTS=PARTS if parted else 1,
-        WIDE=INTERPRETED,
-        num_warps=WARPS_LEFT if left else WARPS,
-        num_stages=STAGES_LEFT if left else STAGES,
+        gain=gain,
     )
     if splits > 1:
-        finish(target, scale, bias, y, gain, splits, given)
+        _launch(
+            product_kernels.finish_kernel,
+            settings.finished(launch, *y.shape),
+            target,
+            *vectors,
+            y,
+            gain=gain,
+        )
 
 
 def _prepared(x, alpha, paired):
@@ -154,7 +138,7 @@ def _prepared(x, alpha, paired):
     """
     if not paired:
         return x if alpha is None else (x * alpha).to(x.dtype)
-    half = sign_words.WORD_ROWS // 2
+    half = settings.WORD_ROWS // 2
     out = torch.empty_like(x)
     target = out.view(len(x), -1, half, 2)
     x = x.view(len(x), -1, 2, half).transpose(2, 3)
@@ -165,29 +149,11 @@ def _prepared(x, alpha, paired):
     return out
 
 
-def finish(parts, scale, bias, y, gain, splits, given):
-    """Adds the splits and applies gain, scale and bias."""
-    product_kernels.finish_kernel[(triton.cdiv(y.numel(), 1024),)](
-        parts,
-        scale,
-        bias,
-        y,
-        y.numel(),
-        y.shape[1],
-        gain,
-        SPLITS=splits,
-        BLOCK=1024,
-        **given,
-    )
-
-
 def _chunked(matrix, x, alpha, scale, bias, y, gain, transposed):
     """The library's products with chunks of P, along the outputs."""
-    # As in the reference, a power of two comes before, against overflow.
-    before = 2.0 ** -(math.floor(math.log2(x.shape[1])) // 2)
+    before = settings.before(x.shape[1])
     x = x * (before if alpha is None else (alpha * before).to(x.dtype))
-    side = CHUNK_BYTES // (x.element_size() * x.shape[1])
-    side = max(BLOCK, side // BLOCK * BLOCK)
+    side = settings.chunk_side(x.shape[1], x.element_size())
     for start in range(0, y.shape[1], side):
         stop = min(start + side, y.shape[1])
         spans = (start, stop), (0, x.shape[1])
@@ -210,24 +176,16 @@ def write(matrix, rows, cols, like):
         cols: `(start, stop)`, likewise.
         like: A tensor.
     """
-    height, width = rows[1] - rows[0], cols[1] - cols[0]
-    block = like.new_empty((height, width))
-    grid = triton.cdiv(height, BLOCK), triton.cdiv(width, BLOCK)
-    product_kernels.matrix_kernel[grid](
+    shape = rows[1] - rows[0], cols[1] - cols[0]
+    block = like.new_empty(shape)
+    _launch(
+        product_kernels.matrix_kernel,
+        settings.written(matrix, *shape),
         matrix.source,
-        matrix.values(),
+        _table_of(matrix),
         block,
-        matrix.rows,
-        matrix.cols,
-        rows[0],
-        cols[0],
-        matrix.tile_row,
-        matrix.tile_col,
-        height,
-        width,
-        BLOCK_R=BLOCK,
-        BLOCK_C=BLOCK,
-        **matrix.constants(),
+        first_row=rows[0],
+        first_col=cols[0],
     )
     return block
 

@@ -45,15 +45,44 @@ def _jax(operand, x):
     platform = jax_platform()
     if platform != "gpu":
         yield f"JAX runs on {platform}, and kernels on CUDA devices"
+    yield from _capability(jax_capability())
+    if not all(isinstance(size, int) for size in x.shape):
+        yield (
+            "the kernels are compiled for the sizes of a batch. Received: an "
+            f"input of symbolic shape {tuple(map(str, x.shape))}"
+        )
     yield from _dtype(x)
-    if isinstance(operand, SeededTiles | PackedMatrix):
-        yield 'on JAX the kernels take projection="hadamard" only'
 
 
 def jax_platform():
     import jax
 
     return jax.default_backend()
+
+
+def jax_capability():
+    """That of JAX's first GPU: `(9, 0)`, the name of another maker's, or None.
+
+    Where there is no GPU, programs may still be lowered for one.
+    """
+    import jax
+
+    try:
+        name = jax.devices("gpu")[0].compute_capability
+    except RuntimeError:
+        return None
+    parts = name.split(".")
+    return tuple(map(int, parts)) if "".join(parts).isdigit() else name
+
+
+def _capability(found):
+    if isinstance(found, str):
+        yield f"the GPU is {found}, and kernels are for CUDA devices"
+    elif found is not None and found < OLDEST_GPU:
+        yield (
+            f"the GPU has compute capability {found}, and kernels "
+            f"need {OLDEST_GPU}"
+        )
 
 
 def _dtype(x):
@@ -86,12 +115,7 @@ def _tensor(operand, x):
     if x.device.type == "cuda":
         # What torch.compile can fold into a constant.
         gpu = torch.cuda.get_device_properties(x.device)
-        capability = gpu.major, gpu.minor
-        if capability < OLDEST_GPU:
-            yield (
-                f"the GPU has compute capability {capability}, and kernels "
-                f"need {OLDEST_GPU}"
-            )
+        yield from _capability((gpu.major, gpu.minor))
         offered = getattr(gpu, "shared_memory_per_block_optin", SHARED_BYTES)
         if offered < SHARED_BYTES:
             yield (

@@ -9,37 +9,6 @@ import triton.language as tl
 
 from keras_randproj.kernels.triton.entries import seeded_words
 
-# Word rows, and tiles across, of a program.
-DOWN, ACROSS = 4, 32
-WORD_ROWS = 32
-
-
-def pack(matrix, like):
-    """int32 `(ceil(rows / 32), cols)` of a rademacher `Matrix`.
-
-    Args:
-        matrix: A `product.Matrix`.
-        like: A tensor on the device wanted.
-    """
-    height = triton.cdiv(matrix.rows, WORD_ROWS)
-    words = like.new_empty((height, matrix.cols), dtype=matrix.source.dtype)
-    grid = (
-        triton.cdiv(height, DOWN),
-        triton.cdiv(matrix.cols, ACROSS * matrix.tile_cols),
-    )
-    pack_kernel[grid](
-        matrix.source,
-        words,
-        height,
-        matrix.cols,
-        matrix.tile_row,
-        matrix.tile_col,
-        CODE=matrix.code,
-        DOWN=DOWN,
-        ACROSS=ACROSS,
-    )
-    return words
-
 
 @triton.jit
 def exchange(words, SHIFT: tl.constexpr, MASK: tl.constexpr):
