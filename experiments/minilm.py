@@ -31,6 +31,10 @@ TRAIN, TEST, LENGTH, POOL = 1600, 500, 64, 4096
 # A feed-forward block of the teacher.
 NUMBERS = 2 * 384 * 1536 + 1536 + 384
 
+# What the six blocks get of the numbers: errors of an early block are corrected
+# by those behind it.
+PARTS = 0.6, 0.8, 1.0, 1.1, 1.2, 1.3
+
 TRAINED = ", trained on"
 EPOCHS, RATE = 4, 5e-4
 
@@ -79,7 +83,7 @@ def time_sizes(teacher, sizes, path):
             _, options, chooses = VARIANTS[variant]
             if chooses:
                 options = {**options, "pool": 2 * features}
-            rules = {"intermediate_*": feed_forwards(features, seed=100)}
+            rules = blocks(features, seed=100)
             student, _ = distill(
                 teacher, given, rules, verbose=0, rivals=False, **options
             )
@@ -120,6 +124,16 @@ def train(student, teacher, tokens, seed):
             student.train_on_batch(parts[k], wanted[k])
 
 
+def blocks(features, seed, **options):
+    """Rules for the six blocks, of so many features in the mean."""
+    return {
+        f"intermediate_{k}": feed_forwards(
+            round(part * features), seed=seed + 1000 * k, **options
+        )
+        for k, part in enumerate(PARTS)
+    }
+
+
 def run(teacher, embeddings, sentences, others, variant, features, seed, pool):
     """One student, and what it reaches."""
     layer, options, chooses = VARIANTS[variant]
@@ -128,8 +142,8 @@ def run(teacher, embeddings, sentences, others, variant, features, seed, pool):
     if chooses:
         # Where neurons are alone, nothing else of the pool has a part.
         alone = options.get("method") == "neurons"
-        options = {**options, "pool": features if alone else pool}
-    rules = {"intermediate_*": feed_forwards(each, **layer)}
+        options = {**options, "pool": 2 * features if alone else pool}
+    rules = blocks(each, **layer)
     start, cpu = time.perf_counter(), time.process_time()
     student, reports = distill(
         teacher, batches(sentences), rules, verbose=0, rivals=False, **options
@@ -149,6 +163,7 @@ def run(teacher, embeddings, sentences, others, variant, features, seed, pool):
         "seconds": seconds,
         "cpu_seconds": cpu,
         "neurons": [r.neurons for r in reports],
+        "directions": [r.residual_rank for r in reports],
         "errors": [r.error for r in reports],
         "ridges": [r.ridge for r in reports],
         "methods": [r.method for r in reports],
@@ -231,6 +246,7 @@ def main():
         "tokens": int(np.count_nonzero(tokens[0])),
         "longest": LENGTH,
         "epochs_of_training": EPOCHS,
+        "parts": list(PARTS),
         "pool": arguments.pool,
         "teacher_file_bytes": file_bytes(teacher),
     }

@@ -66,8 +66,9 @@ def distill(
     the data, and the student once for each layer. Rows that a mask of Keras
     hides, or that weigh nothing, have no part. Where an output, or the sum
     that it goes into, goes into a `LayerNormalization` or
-    `RMSNormalization`, and into no other sum or `Dense`, a row counts by the inverse of the variance that this
-    divides by, and errors are what is seen behind it.
+    `RMSNormalization`, and into no other sum or `Dense`, a row counts by the
+    inverse of the variance that this divides by, and errors are what is seen
+    behind it.
 
     Args:
         model: The trained model, the teacher; it is left as it is.
