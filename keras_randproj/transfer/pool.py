@@ -18,6 +18,9 @@ from keras_randproj.transfer.low_rank import regression
 from keras_randproj.transfer.rebuild import build_like
 from keras_randproj.transfer.rebuild import replace
 
+# Least share of the first direction's variance.
+SMALLEST = 1e-9
+
 
 class Choice(NamedTuple):
     """What is kept of a pool, each in increasing order.
@@ -131,8 +134,10 @@ class Pool:
         kernel, targets = regression(inner, cross[start:])
         most = int(self.budget // self.costs[2])
         found = kernel @ targets[:, :most]
-        size = np.sqrt(np.einsum("ij,ij->j", found, inner @ found))
-        found = found[:, size > 0] / size[size > 0]
+        square = np.einsum("ij,ij->j", found, inner @ found)
+        # Beyond the rank of the map only rounding errors are left.
+        real = square > SMALLEST * square.max(initial=0)
+        found = found[:, real] / np.sqrt(square[real])
         self.directions = found
         mixed = gram[:start, start:] @ found
         inner = found.T @ inner @ found

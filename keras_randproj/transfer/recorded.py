@@ -136,20 +136,11 @@ class Recorded:
             last = block.second if block else layer
             residual = find_residual(last, calls)
             end = residual.add if residual else last
-            normalization = find_normalization(end, calls)
             parts = {id(p) for p in (layer, last, residual and residual.add)}
             count = sum(id(call.layer) in parts for call in calls)
-            item = Item(
-                layer,
-                last,
-                made,
-                block,
-                residual,
-                normalization,
-                count,
-                Spool(),
-            )
-            self.items.append(item)
+            norm = find_normalization(end, calls)
+            around = residual, norm, count
+            self.items.append(Item(layer, last, made, block, *around, Spool()))
 
     def _starts_block(self, layer):
         rule = self.rules.find(layer)
