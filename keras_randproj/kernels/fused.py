@@ -13,7 +13,7 @@ def add_product(y, x, matrix):
     """`y + x @ matrix`, of tensors that all have two axes or all three."""
     mixed = len({y.dtype, x.dtype, matrix.dtype}) > 1
     if mixed or keras.backend.backend() != "torch":
-        return ops.add(y, ops.matmul(x, matrix))
+        return _sum(y, ops.matmul(x, matrix))
     import torch
 
     add = torch.addmm if len(x.shape) == 2 else torch.baddbmm
@@ -23,7 +23,16 @@ def add_product(y, x, matrix):
 def add_scaled(y, x, scale):
     """`y + x * scale`, with broadcasting."""
     if keras.backend.backend() != "torch":
-        return ops.add(y, x * scale)
+        return _sum(y, x * scale)
     import torch
 
     return torch.addcmul(y, x, scale)
+
+
+def _sum(x, y):
+    """A sum of tensors whose dtypes may differ.
+
+    `ops.add` takes an empty tensor for a bias on TensorFlow, and fails.
+    """
+    dtype = keras.backend.result_type(x.dtype, y.dtype)
+    return ops.cast(x, dtype) + ops.cast(y, dtype)
