@@ -31,7 +31,7 @@ define HELP
 make demo [BACKEND=torch]  Dense and random layers side by side on real digits:
                            a minute, and BACKEND in an environment (2 to 3 GB)
 make test                  lint, types and the tests on three backends: about
-                           16 minutes on two cores, environment of 5.2 GB
+                           16 to 24 minutes on two cores, environment of 5.2 GB
 make lint                  ruff, mypy and the order of imports (same environment)
 make docs                  the site, in site/, with its checks (0.3 GB)
 make docs-serve            the site on http://127.0.0.1:8000
