@@ -7,6 +7,7 @@ import triton
 
 from keras_randproj.kernels.triton import hadamard_kernels
 from keras_randproj.kernels.triton.device import processors
+from keras_randproj.kernels.triton.launch import run
 from keras_randproj.kernels.triton.requirements import INTERPRETED
 from keras_randproj.kernels.triton.settings import PARTS
 from keras_randproj.kernels.triton.settings import setting
@@ -70,7 +71,7 @@ def launch(
     if probe is not None:
         sums = x.new_empty((programs, 2, outputs), dtype=torch.float32)
     whole = slots is None and rows == order and cols == groups * order
-    kernel[(programs, lanes)](
+    tensors = (
         x,
         tuple(alphas) or (x,),
         tuple(signs),
@@ -80,25 +81,28 @@ def launch(
         or_any(probe, x),
         or_any(y, x),
         or_any(sums, x),
-        batch,
-        rows,
-        cols,
-        gain,
-        ALPHA=bool(alphas),
-        SCALE=scale is not None,
-        BIAS=bias is not None,
-        CHOSEN=slots is not None,
-        PROBE=probe is not None,
-        STORE=store,
-        TRANSPOSED=transposed,
-        GROUPS=groups,
-        FULL=whole and batch % chosen.rows == 0,
-        SHAPE=chosen.shape(order, transposed),
-        PARTS=PARTS[dtype],
-        STAGES=chosen.stages,
-        WIDE=INTERPRETED,
-        num_warps=chosen.warps,
     )
+    arguments = {
+        "batch": batch,
+        "rows": rows,
+        "cols": cols,
+        "gain": gain,
+        "ALPHA": bool(alphas),
+        "SCALE": scale is not None,
+        "BIAS": bias is not None,
+        "CHOSEN": slots is not None,
+        "PROBE": probe is not None,
+        "STORE": store,
+        "TRANSPOSED": transposed,
+        "GROUPS": groups,
+        "FULL": whole and batch % chosen.rows == 0,
+        "SHAPE": chosen.shape(order, transposed),
+        "PARTS": PARTS[dtype],
+        "STAGES": chosen.stages,
+        "WIDE": INTERPRETED,
+    }
+    options = {"num_warps": chosen.warps}
+    run(kernel, (programs, lanes, 1), tensors, arguments, options)
     # The order of the programs is that of the sum: results repeat.
     return y, sums if sums is None else sums.sum(0)
 
