@@ -1,5 +1,6 @@
 """Gradients of the Hadamard kernels."""
 
+import functools
 from typing import Any
 
 import torch
@@ -8,7 +9,8 @@ from keras_randproj.kernels.triton import gradient_kernel
 from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.hadamard import launch
 from keras_randproj.kernels.triton.hadamard import or_any
-from keras_randproj.kernels.triton.launch import run
+from keras_randproj.kernels.triton.launcher import MOST_LAUNCHERS
+from keras_randproj.kernels.triton.launcher import Launcher
 from keras_randproj.kernels.triton.requirements import INTERPRETED
 from keras_randproj.kernels.triton.settings import gradient_setting
 
@@ -88,11 +90,23 @@ def _together(
     order = signs.shape[1]
     batch, inputs = x.shape
     dx = torch.empty_like(x)
-    programs = min(chosen.waves * processors(x.device), batch)
+    run, programs = launcher(
+        x.device,
+        chosen,
+        batch,
+        order,
+        gain,
+        rows,
+        cols,
+        ALPHA=alpha is not None,
+        SCALE=scale is not None,
+        CHOSEN=slots is not None,
+        TRANSPOSED=transposed,
+    )
     sums = x.new_empty(
         (programs, inputs + 2 * upstream.shape[1]), dtype=torch.float32
     )
-    tensors = (
+    run(
         upstream,
         x,
         or_any(alpha, x),
@@ -102,27 +116,34 @@ def _together(
         dx,
         sums,
     )
-    arguments = {
+    # The order of the programs is that of the sum: results repeat.
+    sums = sums.sum(0)
+    return dx, sums[:inputs], sums[inputs:].view(2, -1)
+
+
+@functools.lru_cache(MOST_LAUNCHERS)
+def launcher(device, chosen, batch, order, gain, rows, cols, **given):
+    """A `Launcher`, and of how many programs each adds up its rows."""
+    programs = min(chosen.waves * processors(device), batch)
+    transposed = given["TRANSPOSED"]
+    arguments = given | {
         "batch": batch,
         "rows": rows,
         "cols": cols,
         "gain": gain,
-        "ALPHA": alpha is not None,
-        "SCALE": scale is not None,
-        "CHOSEN": slots is not None,
-        "TRANSPOSED": transposed,
-        "FULL": slots is None and rows == order and cols == order,
+        "FULL": not given["CHOSEN"] and rows == order and cols == order,
         "SHAPE": chosen.shape(order, transposed),
         "BACK": chosen.shape(order, not transposed),
         "PARTS": 1,
         "STAGES": chosen.stages,
         "WIDE": INTERPRETED,
     }
-    kernel, options = gradient_kernel.gradient_kernel, {"num_warps": chosen.warps}
-    run(kernel, (programs, 1, 1), tensors, arguments, options)
-    # The order of the programs is that of the sum: results repeat.
-    sums = sums.sum(0)
-    return dx, sums[:inputs], sums[inputs:].view(2, -1)
+    kernel, options = (
+        gradient_kernel.gradient_kernel,
+        {"num_warps": chosen.warps},
+    )
+    grid = programs, 1, 1
+    return Launcher(kernel, grid, arguments, options, device), programs
 
 
 def gradients(
