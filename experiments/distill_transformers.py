@@ -138,12 +138,13 @@ def main():
     settings["rates"] = {name: task.rate for name, task in TASKS.items()}
     names = [options.only] if options.only else list(TASKS)
     tasks = {name: TASKS[name](options.fast) for name in names}
+    kinds = [(TEACHER, 1.0)]
+    kinds += [(name, share) for share in SHARES for name in VARIANTS]
     plan = [
-        (seed, name, variant, share)
+        (seed, name, *kind)
         for seed in range(options.seeds)
+        for kind in kinds
         for name in names
-        for variant in (TEACHER, *VARIANTS)
-        for share in (SHARES if variant in VARIANTS else (1.0,))
     ]
     if options.long:
         plan = [
