@@ -157,12 +157,17 @@ MERGED = {**SPLIT, "merged": MERGED_ROWS}
 
 FIELDS = [
     ("first rows", 64, {}, EUGEN, False),
-    ("rows and neurons chosen", 64, {}, CHOSEN, True),
     ("low rank", 64, {}, LOW_RANK, False),
     ("the best of each", 64, {}, {**CHOSEN, "method": "best"}, True),
     # The ReLU is kept: before it a layer is linear, and so are all features.
     ("rows and directions before the ReLU", 64, LINEAR, SPLIT, True),
-    ("the same, last layer merged with the head", 78, LINEAR, MERGED, True),
+    (
+        "rows and directions before the ReLU, last layer merged with the head",
+        78,
+        LINEAR,
+        MERGED,
+        True,
+    ),
     (
         "rows and neurons chosen, last layer merged with the head",
         78,
@@ -170,6 +175,7 @@ FIELDS = [
         {**CHOSEN, "merged": MERGED_ROWS},
         True,
     ),
+    ("rows and neurons chosen", 64, {}, CHOSEN, True),
 ]
 
 

@@ -119,6 +119,7 @@ def main():
     parser.add_argument("--fast", action="store_true", help="a few steps")
     parser.add_argument("--only", choices=TASKS)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sizes", type=int, help="the first ones alone")
     parser.add_argument("--long", action="store_true", help="see above")
     options = parser.parse_args()
     path, folder, rows, runs = PATH, BUILD, [], []
@@ -138,8 +139,8 @@ def main():
     settings["rates"] = {name: task.rate for name, task in TASKS.items()}
     names = [options.only] if options.only else list(TASKS)
     tasks = {name: TASKS[name](options.fast) for name in names}
-    kinds = [(TEACHER, 1.0)]
-    kinds += [(name, share) for share in SHARES for name in VARIANTS]
+    kinds, shares = [(TEACHER, 1.0)], SHARES[: options.sizes]
+    kinds += [(name, share) for share in shares for name in VARIANTS]
     plan = [
         (seed, name, *kind)
         for seed in range(options.seeds)
