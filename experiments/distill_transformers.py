@@ -119,6 +119,7 @@ def main():
     parser.add_argument("--fast", action="store_true", help="a few steps")
     parser.add_argument("--only", choices=TASKS)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS)
     parser.add_argument("--sizes", type=int, help="the first ones alone")
     parser.add_argument("--long", action="store_true", help="see above")
     options = parser.parse_args()
@@ -140,7 +141,11 @@ def main():
     names = [options.only] if options.only else list(TASKS)
     tasks = {name: TASKS[name](options.fast) for name in names}
     kinds, shares = [(TEACHER, 1.0)], SHARES[: options.sizes]
-    kinds += [(name, share) for share in shares for name in VARIANTS]
+    kinds += [
+        (name, share)
+        for share in shares
+        for name in options.variants or VARIANTS
+    ]
     plan = [
         (seed, name, *kind)
         for seed in range(options.seeds)
