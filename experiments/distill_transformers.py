@@ -33,6 +33,8 @@ PATH = Path(__file__).parent / "results/distill_transformers.json"
 BUILD = Path("build/distill_transformers")
 ROWS, POOL, SHARES = 60_000, 2048, (1 / 12, 1 / 3)
 TEACHER, LONG = "the teacher", ", for as long as both"
+# What the feed-forwards are worth.
+NOTHING = "next to nothing, one random feature"
 # Options of `distill`, and whether it takes the whole pool.
 VARIANTS = {
     "rows and neurons chosen": ({"neurons": True}, True),
@@ -63,9 +65,9 @@ def numbers_of(width):
 
 def student_of(task, teacher, data, share, variant, pool, seed):
     """A distilled student, and what of the feed-forwards' numbers is left."""
-    options, whole = VARIANTS[variant]
+    options, whole = VARIANTS.get(variant, ({}, False))
     width = task.width
-    features = round(share * numbers_of(width) / (width + 1))
+    features = max(1, round(share * numbers_of(width) / (width + 1)))
     # Where neurons are alone, nothing else of the pool has a part.
     pool = max(pool, features) if whole else 2 * features
     if variant != "low rank":
@@ -104,11 +106,13 @@ def measured(name, task, variant, share, seed, settings, folder):
     if variant.endswith(LONG):
         return {"fresh": trained(task, fresh, steps + further, seed)}
     weights = student.trainable_weights
+    found["numbers"] = sum(int(keras.ops.size(w)) for w in weights)
+    found["at once"] = task.reached(student)
+    found.update(sizes(student))
+    if variant == NOTHING:
+        return found
     return {
         **found,
-        **sizes(student),
-        "numbers": sum(int(keras.ops.size(w)) for w in weights),
-        "at once": task.reached(student),
         "trained on": trained(task, student, further, seed),
         "fresh": trained(task, fresh, further, seed),
     }
@@ -140,7 +144,7 @@ def main():
     settings["rates"] = {name: task.rate for name, task in TASKS.items()}
     names = [options.only] if options.only else list(TASKS)
     tasks = {name: TASKS[name](options.fast) for name in names}
-    kinds, shares = [(TEACHER, 1.0)], SHARES[: options.sizes]
+    kinds, shares = [(TEACHER, 1.0), (NOTHING, 0.0)], SHARES[: options.sizes]
     kinds += [
         (name, share)
         for share in shares
