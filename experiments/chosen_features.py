@@ -148,13 +148,50 @@ def of_mlp(settings):
 
 # --- The field. Layers, as many numbers as EUGens of 64 features store.
 
+# The head is stored in any case: a layer that is merged with it costs 5 numbers
+# a row, and what that spares goes to the two layers before.
+MERGED_ROWS = 1000
+LINEAR = {"feature_activation": None, "shift": None}
+SPLIT = {**CHOSEN, "split": True, "pool": 1024}
+MERGED = {**SPLIT, "merged": MERGED_ROWS}
+
 FIELDS = [
     ("first rows", 64, {}, EUGEN, False),
-    ("rows and neurons chosen", 64, {}, CHOSEN, True),
     ("low rank", 64, {}, LOW_RANK, False),
     ("the best of each", 64, {}, {**CHOSEN, "method": "best"}, True),
-    ("rows and neurons chosen, last two layers merged", 64, {}, CHOSEN, True),
+    # The ReLU is kept: before it a layer is linear, and so are all features.
+    ("rows and directions before the ReLU", 64, LINEAR, SPLIT, True),
+    (
+        "rows and directions before the ReLU, last layer merged with the head",
+        78,
+        LINEAR,
+        MERGED,
+        True,
+    ),
+    (
+        "rows and neurons chosen, last layer merged with the head",
+        78,
+        {},
+        {**CHOSEN, "merged": MERGED_ROWS},
+        True,
+    ),
+    ("rows and neurons chosen", 64, {}, CHOSEN, True),
 ]
+
+
+def split(field):
+    """A field whose ReLUs are layers of their own."""
+    layers = [keras.Input(field.input_shape[1:])]
+    for layer in field.layers:
+        linear = layer.__class__.from_config(
+            {**layer.get_config(), "activation": "linear"}
+        )
+        layers.append(linear)
+        if layer.name != "head":
+            layers.append(keras.layers.Activation("relu"))
+    model = keras.Sequential(layers)
+    model.set_weights(field.get_weights())
+    return model
 
 
 def of_field(settings):
@@ -189,11 +226,11 @@ def of_field(settings):
             f"hidden_{k}": to_eugen(features, **{**one, "seed": 10 * k + seed})
             for k in (2, 3, 4)
         }
-        if options.pop("merged", False):
-            # The head is stored in any case: its numbers come on top.
-            budget = features * (1 + scene.WIDTH) + 5 * scene.WIDTH
-            rules["hidden_4"] = feed_forwards(budget // 5, seed=seed)
-        student, reports = distill(teacher, points, rules, **options)
+        if merged := options.pop("merged", None):
+            rules["hidden_4"] = feed_forwards(merged, seed=seed)
+            options["pool"] = max(options["pool"], 2 * merged)
+        given = split(teacher) if options.pop("split", False) else teacher
+        student, reports = distill(given, points, rules, **options)
         return student, reports, {"psnr": judged(student)}
 
     return row
@@ -238,8 +275,6 @@ def main():
                 if chooses:
                     pool = settings["pool"] // layer.get("order", 1)
                     extra = {"pool": pool, **extra}
-                if "merged" in name:
-                    extra["merged"] = True
                 start = time.perf_counter()
                 _, reports, reached = fit(features, layer, extra, seed)
                 rows.append(
