@@ -1,11 +1,32 @@
 """Launches through jax-triton, where they run, and how `vmap` maps them."""
 
+import os
+
 import jax
 import jax.numpy as jnp
-import jax_triton
 
 from keras_randproj.kernels.triton.requirements import jax_capability
 
+
+def _imported():
+    """jax-triton; its import alone would leave Triton without a cache.
+
+    It sets `TRITON_CACHE_DIR` to nothing, after which kernels that torch or
+    others launch in the same process do not compile (0.3.1). It does without
+    Triton's cache itself.
+    """
+    name = "TRITON_CACHE_DIR"
+    before = os.environ.get(name)
+    import jax_triton
+
+    if before is not None:
+        os.environ[name] = before
+    elif os.environ.get(name) == "":
+        del os.environ[name]
+    return jax_triton
+
+
+jax_triton = _imported()
 # An H100, for programs that are lowered where there is no GPU.
 CAPABILITY, PROCESSORS = 90, 132
 
