@@ -112,6 +112,11 @@ def record_hadamard(dtype, order, kind):
     def empty(*shape, dtype=DTYPES[dtype]):
         return torch.empty(shape, dtype=dtype, device="meta")
 
+    def vector(size):
+        # Of a mixed policy; those that are read for each row are cast.
+        cast = settings.reads_again(order)
+        return empty(size, dtype=DTYPES[dtype] if cast else torch.float32)
+
     def call():
         # Two groups of outputs, of the second a choice; back they are added.
         chosen = kind in ("chosen", "added")
@@ -120,14 +125,13 @@ def record_hadamard(dtype, order, kind):
         cols = order + order // 2 if chosen else order
         turned = kind in ("back", "added")
         if kind == "gradients":
-            vector = empty(order)
             hadamard_gradients.stage_gradients(
                 empty(4096, order),
                 empty(4096, order),
-                vector,
+                vector(order),
                 empty(1, order),
                 None,
-                vector,
+                vector(order),
                 0.5,
                 order,
                 order,
@@ -139,11 +143,11 @@ def record_hadamard(dtype, order, kind):
         probe = empty(4096, cols) if kind == "sums" else None
         hadamard.launch(
             empty(4096, cols if turned else rows),
-            [empty(cols if turned else rows)] * depth,
+            [vector(cols if turned else rows)] * depth,
             [empty(groups, order)] * depth,
             empty(groups * order, dtype=torch.int32) if chosen else None,
-            empty(rows if turned else cols),
-            None if kind == "sums" else empty(rows if turned else cols),
+            vector(rows if turned else cols),
+            None if kind == "sums" else vector(rows if turned else cols),
             0.5,
             rows,
             cols,
