@@ -97,6 +97,12 @@ class AdaptedLayer:
         """The input times a matrix of as many rows as the kernel."""
         return self.multiply_last(self.flat_input(x), matrix)
 
+    def multiply_transposed(self, x: Any, matrix: Any) -> Any:
+        """The input times a transposed matrix, or one of each row's own."""
+        x = self.flat_input(x)
+        y = kernels.matmul_transposed(in_rows(x, matrix), matrix)
+        return ops.reshape(y, (*ops.shape(x)[:-1], matrix.shape[-2]))
+
     def multiply_last(self, x: Any, matrix: Any) -> Any:
         """The last axis times a matrix, or each row times one of its own."""
         y = ops.matmul(in_rows(x, matrix), matrix)
@@ -106,7 +112,9 @@ class AdaptedLayer:
         """An output of the layer, and `multiply_last` in addition."""
         columns = flattened(y, len(self.sizes.output_axes))
         rows = in_rows(columns, matrix)
-        total = kernels.add_product(rows, in_rows(x, matrix), matrix)
+        total = kernels.add_product(
+            rows, in_rows(x, matrix), matrix, self.adapter.in_place
+        )
         return ops.reshape(total, ops.shape(y))
 
     def output_axes_of(self, y: Any) -> Any:

@@ -47,6 +47,8 @@ class BankedAdapter(Adapter):
         rows: The `Rows` of the bank.
     """
 
+    in_place = True
+
     def __init__(self, forms, shared, offset, slots, rows, **kwargs):
         super().__init__(forms, shared, offset, **kwargs)
         self.slots = slots
@@ -66,13 +68,6 @@ class BankedAdapter(Adapter):
     def _learned(self, layer, form, suffix):
         return {}
 
-    def apply(self, layer, base, inputs, **arguments):
-        if self.rows.tensor is None:
-            y = base(inputs, **arguments)
-            activation = layer.outer_activation
-            return y if activation is None else activation(y)
-        return super().apply(layer, base, inputs, **arguments)
-
     def look_up(self, dtype):
         """Has `rows` hold what its tenants have of the shared vector."""
         key = id(self.shared), dtype
@@ -85,6 +80,8 @@ class BankedAdapter(Adapter):
                 self.rows.signed[key] = part.form.signed(vector, roots)
 
     def values(self, layer):
+        if self.rows.tensor is None:
+            return []
         dtype = layer.compute_dtype
         found = ops.take(self.numbers, self.rows.tensor, axis=0)
         found = ops.cast(found, dtype)
@@ -98,7 +95,7 @@ class BankedAdapter(Adapter):
                 at += size
             if part.form.shared_size():
                 own["signed"] = self.rows.signed[id(self.shared), dtype]
-            values.append(own | part.fixed)
+            values.append((part.form, own | part.fixed))
         return values
 
     def get_config(self):

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_randproj import kernels
 from keras_randproj.adapters.forms.form import Form
 
 
@@ -96,19 +95,11 @@ class Modulation(Form):
             return x
         return x * layer.along_input(1.0 + values["alpha"], x)
 
-    def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
-        shift = values.get("bias")
-        if "scale" in values:
-            # The kernel's part is scaled, and not the layer's own bias.
-            own = layer.own_bias()
-            if own is not None:
-                back = -values["scale"] * own
-                shift = back if shift is None else shift + back
-            scale = layer.along_output(1.0 + values["scale"], y)
-            if shift is None:
-                return y * scale
-            return kernels.add_scaled(layer.along_output(shift, y), y, scale)
-        return y if shift is None else y + layer.along_output(shift, y)
+    def output_scale(self, values: dict) -> Any:
+        return 1.0 + values["scale"] if "scale" in values else None
+
+    def output_shift(self, values: dict) -> Any:
+        return values.get("bias")
 
     def fold(
         self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict

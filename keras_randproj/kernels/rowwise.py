@@ -1,0 +1,28 @@
+"""Small operations with a matrix or vector for each row of a batch.
+
+`ops` has them all; these are what PyTorch computes fastest on a CPU.
+"""
+
+import keras
+from keras import ops
+
+
+def take_last(array, index):
+    """Entries of the last axis, at indices that are not negative.
+
+    `ops.take` counts negative ones from the end, which takes further passes.
+    """
+    if keras.backend.backend() != "torch":
+        return ops.take(array, index, axis=-1)
+    import torch
+
+    index = ops.convert_to_tensor(index)
+    return torch.index_select(array, -1, index)
+
+
+def matmul_transposed(x, matrix):
+    """`x @ matrix^T`, of tensors that both have two axes or both three."""
+    if keras.backend.backend() != "torch" or len(matrix.shape) == 2:
+        return ops.matmul(x, ops.swapaxes(matrix, -1, -2))
+    # A flat matrix from the left is read along its rows.
+    return ops.swapaxes(ops.matmul(matrix, ops.swapaxes(x, -1, -2)), -1, -2)
