@@ -60,9 +60,11 @@ class Adapter(WholeLayer):
     Attributes:
         in_place: Whether sums may take the place of a layer's output, see
             `kernels.fused`.
+        scratch: `None`, or a dict of scratch memory, see there too.
     """
 
     in_place = False
+    scratch: dict | None = None
 
     def __init__(self, forms, shared=None, offset=0, **kwargs):
         super().__init__(**{"name": "adapter", "dtype": "float32", **kwargs})

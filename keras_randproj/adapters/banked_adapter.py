@@ -15,12 +15,14 @@ class Rows:
         tensor: int32 tensor `(batch,)`, or `None` where the base is wanted.
         layers: The layers that the bank adapts.
         signed: Dict, what rows have of vectors that layers share.
+        scratch: Dict, memory that the layers use one after the other.
     """
 
     def __init__(self):
         self.tensor: Any = None
         self.layers: list[Any] = []
         self.signed: dict[Any, Any] = {}
+        self.scratch: dict[Any, Any] = {}
 
     def begin(self, tensor):
         """A batch: looks up what all layers share, once."""
@@ -32,6 +34,7 @@ class Rows:
         """No batch is computed."""
         self.tensor = None
         self.signed = {}
+        self.scratch = {}
 
 
 class BankedAdapter(Adapter):
@@ -68,6 +71,11 @@ class BankedAdapter(Adapter):
     def _learned(self, layer, form, suffix):
         return {}
 
+    @property
+    def scratch(self):
+        """Memory for what a layer needs before the next one does."""
+        return self.rows.scratch
+
     def look_up(self, dtype):
         """Has `rows` hold what its tenants have of the shared vector."""
         key = id(self.shared), dtype
@@ -83,8 +91,9 @@ class BankedAdapter(Adapter):
         if self.rows.tensor is None:
             return []
         dtype = layer.compute_dtype
-        found = ops.take(self.numbers, self.rows.tensor, axis=0)
-        found = ops.cast(found, dtype)
+        if self.numbers.shape[1]:
+            found = ops.take(self.numbers, self.rows.tensor, axis=0)
+            found = ops.cast(found, dtype)
         at = 0
         values = []
         for part in self.parts:

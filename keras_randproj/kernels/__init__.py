@@ -11,6 +11,7 @@ from keras_randproj.kernels.dispatch import set_default as set_default
 from keras_randproj.kernels.fused import add_product as add_product
 from keras_randproj.kernels.fused import add_scaled as add_scaled
 from keras_randproj.kernels.fused import scale_and_shift as scale_and_shift
+from keras_randproj.kernels.fused import scaled as scaled
 from keras_randproj.kernels.rowwise import (
     matmul_transposed as matmul_transposed,
 )

@@ -2,9 +2,10 @@
 
 XLA fuses these by itself. PyTorch has an operation for each, and without it
 writes the product out and reads it again, which is most of what a small
-adapter costs. Fresh memory costs it more than the arithmetic, too: with
-`in_place` a sum takes the place of `y` where no gradient is wanted. That is
-not for what a function transform of PyTorch, such as `vmap`, may see.
+adapter costs. Fresh memory costs it more than the arithmetic, too: where no
+gradient is wanted, a sum takes the place of `y` with `in_place`, and what is
+needed for a moment only the place of what was, in a dict of scratch memory.
+Neither is for what a function transform of PyTorch, such as `vmap`, may see.
 """
 
 import keras
@@ -51,6 +52,35 @@ def scale_and_shift(y, scale, shift, in_place=False):
     return torch.addcmul(shift, y, scale, out=place)
 
 
+def scaled(x, scale, scratch=None):
+    """`x * scale`, with broadcasting to the shape of `x`.
+
+    Args:
+        x: Tensor.
+        scale: Tensor.
+        scratch: `None`, or a dict of memory for results that are needed until
+            the next one only.
+    """
+    if scratch is None or not _on_torch(x, scale):
+        return x * scale
+    import torch
+
+    return torch.mul(x, scale, out=scratch_memory(scratch, x, x.shape))
+
+
+def scratch_memory(scratch, like, shape):
+    """Memory of a dict for a result on PyTorch; `None` where it must be new."""
+    import torch
+
+    if not _overwrites():
+        return None
+    key = tuple(shape), like.dtype, like.device
+    if key not in scratch:
+        new = torch.empty(shape, dtype=like.dtype, device=like.device)
+        scratch[key] = new
+    return scratch[key]
+
+
 def _on_torch(*tensors):
     """Whether PyTorch has them, and in one dtype."""
     one = len({tensor.dtype for tensor in tensors}) == 1
@@ -58,9 +88,14 @@ def _on_torch(*tensors):
 
 
 def _place(y, in_place):
+    return y if in_place and _overwrites() else None
+
+
+def _overwrites():
+    """Whether PyTorch computes at once, and needs nothing for a gradient."""
     import torch
 
-    return y if in_place and not torch.is_grad_enabled() else None
+    return not (torch.is_grad_enabled() or torch.compiler.is_compiling())
 
 
 def _sum(x, y):

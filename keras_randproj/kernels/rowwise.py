@@ -6,18 +6,25 @@
 import keras
 from keras import ops
 
+from keras_randproj.kernels.fused import scratch_memory
 
-def take_last(array, index):
+
+def take_last(array, index, scratch=None):
     """Entries of the last axis, at indices that are not negative.
 
     `ops.take` counts negative ones from the end, which takes further passes.
+    For `scratch`, see `scaled`.
     """
     if keras.backend.backend() != "torch":
         return ops.take(array, index, axis=-1)
     import torch
 
     index = ops.convert_to_tensor(index)
-    return torch.index_select(array, -1, index)
+    place = None
+    if scratch is not None:
+        shape = (*array.shape[:-1], *index.shape)
+        place = scratch_memory(scratch, array, shape)
+    return torch.index_select(array, -1, index, out=place)
 
 
 def matmul_transposed(x, matrix):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_randproj import kernels
 from keras_randproj.adapters.forms.form import Form
 
 
@@ -93,7 +94,8 @@ class Modulation(Form):
     def before(self, layer: Any, x: Any, values: dict) -> Any:
         if "alpha" not in values:
             return x
-        return x * layer.along_input(1.0 + values["alpha"], x)
+        alpha = layer.along_input(1.0 + values["alpha"], x)
+        return kernels.scaled(x, alpha, layer.adapter.scratch)
 
     def output_scale(self, values: dict) -> Any:
         return 1.0 + values["scale"] if "scale" in values else None

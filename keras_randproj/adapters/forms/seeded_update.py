@@ -140,9 +140,8 @@ class SeededUpdate(Form):
             signed = self.signed(values["vector"], values["roots"])
         index, split = values["index"], rows * self.rank
         lead = (-1,) * (len(signed.shape) - 1)
-        a = kernels.take_last(signed, index[:split])
-        b = kernels.take_last(signed, index[split:])
+        both = kernels.take_last(signed, index, layer.adapter.scratch)
         return (
-            ops.reshape(a, (*lead, self.rank, rows)),
-            ops.reshape(b, (*lead, self.rank, cols)),
+            ops.reshape(both[..., :split], (*lead, self.rank, rows)),
+            ops.reshape(both[..., split:], (*lead, self.rank, cols)),
         )
