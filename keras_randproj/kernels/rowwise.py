@@ -19,7 +19,7 @@ def take_last(array, index, scratch=None):
         return ops.take(array, index, axis=-1)
     import torch
 
-    index = ops.convert_to_tensor(index)
+    index = getattr(index, "value", index)
     place = None
     if scratch is not None:
         shape = (*array.shape[:-1], *index.shape)
@@ -29,7 +29,9 @@ def take_last(array, index, scratch=None):
 
 def matmul_transposed(x, matrix):
     """`x @ matrix^T`, of tensors that both have two axes or both three."""
-    if keras.backend.backend() != "torch" or len(matrix.shape) == 2:
+    if keras.backend.backend() != "torch":
         return ops.matmul(x, ops.swapaxes(matrix, -1, -2))
+    if len(matrix.shape) == 2:
+        return x @ matrix.mT
     # A flat matrix from the left is read along its rows.
-    return ops.swapaxes(ops.matmul(matrix, ops.swapaxes(x, -1, -2)), -1, -2)
+    return (matrix @ x.mT).mT
