@@ -60,11 +60,9 @@ class Adapter(WholeLayer):
     Attributes:
         in_place: Whether sums may take the place of a layer's output, see
             `kernels.fused`.
-        scratch: `None`, or a dict of scratch memory, see there too.
     """
 
     in_place = False
-    scratch: dict | None = None
 
     def __init__(self, forms, shared=None, offset=0, **kwargs):
         super().__init__(**{"name": "adapter", "dtype": "float32", **kwargs})
@@ -180,6 +178,11 @@ class Adapter(WholeLayer):
             back = own - own * scale
             shift = back if shift is None else shift + back
         return scale, shift
+
+    @property
+    def scratch(self):
+        """`None`, or a dict of scratch memory, see `kernels.fused`."""
+        return None
 
     def values(self, layer):
         """Forms, each with what was learned and what a seed gives, by name."""
