@@ -127,6 +127,7 @@ def hadamard_call(order, batch, dtype, kind, setting):
     signs = vector.reshape(1, order)
 
     def call(x):
+        hadamard.launcher.cache_clear()
         with mock.patch.object(hadamard, "setting", return_value=setting):
             hadamard.launch(
                 x,

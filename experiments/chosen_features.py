@@ -148,13 +148,57 @@ def of_mlp(settings):
 
 # --- The field. Layers, as many numbers as EUGens of 64 features store.
 
+# The head is stored in any case: a layer that is merged with it costs 5 numbers
+# a row, and what that spares goes to the two layers before.
+MERGED_ROWS = 1000
+LINEAR = {"feature_activation": None, "shift": None}
+SPLIT = {**CHOSEN, "split": True, "pool": 1024}
+MERGED = {**SPLIT, "merged": MERGED_ROWS}
+
 FIELDS = [
     ("first rows", 64, {}, EUGEN, False),
-    ("rows and neurons chosen", 64, {}, CHOSEN, True),
     ("low rank", 64, {}, LOW_RANK, False),
     ("the best of each", 64, {}, {**CHOSEN, "method": "best"}, True),
-    ("rows and neurons chosen, last two layers merged", 64, {}, CHOSEN, True),
+    # The ReLU is kept: before it a layer is linear, and so are all features.
+    ("rows and directions before the ReLU", 64, LINEAR, SPLIT, True),
+    (
+        "rows and directions before the ReLU, last layer merged with the head",
+        78,
+        LINEAR,
+        MERGED,
+        True,
+    ),
+    (
+        "rows and neurons chosen, last layer merged with the head",
+        78,
+        {},
+        {**CHOSEN, "merged": MERGED_ROWS},
+        True,
+    ),
+    ("rows and neurons chosen", 64, {}, CHOSEN, True),
+    (
+        "the best of each, last layer merged with the head",
+        78,
+        LINEAR,
+        {**MERGED, "method": "best"},
+        True,
+    ),
 ]
+
+
+def split(field):
+    """A field whose ReLUs are layers of their own."""
+    layers = [keras.Input(field.input_shape[1:])]
+    for layer in field.layers:
+        linear = layer.__class__.from_config(
+            {**layer.get_config(), "activation": "linear"}
+        )
+        layers.append(linear)
+        if layer.name != "head":
+            layers.append(keras.layers.Activation("relu"))
+    model = keras.Sequential(layers)
+    model.set_weights(field.get_weights())
+    return model
 
 
 def of_field(settings):
@@ -189,11 +233,11 @@ def of_field(settings):
             f"hidden_{k}": to_eugen(features, **{**one, "seed": 10 * k + seed})
             for k in (2, 3, 4)
         }
-        if options.pop("merged", False):
-            # The head is stored in any case: its numbers come on top.
-            budget = features * (1 + scene.WIDTH) + 5 * scene.WIDTH
-            rules["hidden_4"] = feed_forwards(budget // 5, seed=seed)
-        student, reports = distill(teacher, points, rules, **options)
+        if merged := options.pop("merged", None):
+            rules["hidden_4"] = feed_forwards(merged, seed=seed)
+            options["pool"] = max(options["pool"], 2 * merged)
+        given = split(teacher) if options.pop("split", False) else teacher
+        student, reports = distill(given, points, rules, **options)
         return student, reports, {"psnr": judged(student)}
 
     return row
@@ -203,6 +247,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--fast", action="store_true", help="a small trial")
     parser.add_argument("--only", choices=("mlp", "field"))
+    parser.add_argument("--variants", nargs="+", help="these alone")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args()
     settings = {"images": IMAGES, "points": POINTS, "pool": POOL}
@@ -228,6 +273,8 @@ def main():
         print(settings, flush=True)
         for seed in range(seeds):
             for name, features, layer, extra, chooses in variants:
+                if name not in (options.variants or [name]):
+                    continue
                 key = network, name, features, seed
                 # Nothing in these rivals is random.
                 if key in done or (
@@ -238,8 +285,6 @@ def main():
                 if chooses:
                     pool = settings["pool"] // layer.get("order", 1)
                     extra = {"pool": pool, **extra}
-                if "merged" in name:
-                    extra["merged"] = True
                 start = time.perf_counter()
                 _, reports, reached = fit(features, layer, extra, seed)
                 rows.append(
@@ -252,6 +297,7 @@ def main():
                         "low_rank_errors": [r.low_rank_error for r in reports],
                         "neurons_errors": [r.neurons_error for r in reports],
                         "neurons": [r.neurons for r in reports],
+                        "directions": [r.residual_rank for r in reports],
                         "methods": [r.method for r in reports],
                     }
                 )

@@ -8,6 +8,8 @@ whatever is named.
 
 import contextlib
 
+from keras import ops
+
 from keras_randproj.arguments import one_of
 from keras_randproj.kernels import portable
 from keras_randproj.kernels import reference
@@ -16,7 +18,8 @@ from keras_randproj.kernels import triton
 from keras_randproj.kernels.devices import automatic
 from keras_randproj.kernels.devices import exporting
 
-# Each has `refusals` and `modulate`, and imports its compiler in the latter.
+# Each has `refusals` and `modulate`, and imports its compiler in the latter;
+# `CASTS` says whether its kernels read vectors of any dtype.
 IMPLEMENTATIONS = {
     "triton": triton,
     "torch_cpu": torch_cpu,
@@ -36,9 +39,10 @@ def modulate(operands, x, alphas, scale=None, bias=None, implementation=None):
     Args:
         operands: The matrices P, a list of `kernels.operands`.
         x: Tensor `(..., input_dim)` of the first.
-        alphas: For each a tensor `(input_dim,)`, or `None` for ones.
-        scale: Tensor `(output_dim,)` of the last, or `None` for ones.
-        bias: Tensor `(output_dim,)` of the last, or `None` for zeros.
+        alphas: For each a tensor or variable `(input_dim,)`, or `None` for
+            ones, of any floating-point dtype, as the next two.
+        scale: That of the last, `(output_dim,)`, or `None` for ones.
+        bias: That of the last, `(output_dim,)`, or `None` for zeros.
         implementation: A name, or `None` for `default()` and, failing that,
             the first that can run on x's device.
 
@@ -53,11 +57,18 @@ def modulate(operands, x, alphas, scale=None, bias=None, implementation=None):
         module = IMPLEMENTATIONS[name]
         refused = module.refusals(operands, x)
         if not refused:
+            if not module.CASTS:
+                alphas = [_cast(alpha, x) for alpha in alphas]
+                scale, bias = _cast(scale, x), _cast(bias, x)
             return module.modulate(operands, x, alphas, scale, bias)
         reasons.append(f"{name}: {'; '.join(refused)}")
     raise RuntimeError(
         "No implementation can compute this projection.\n" + "\n".join(reasons)
     )
+
+
+def _cast(vector, x):
+    return None if vector is None else ops.cast(vector, x.dtype)
 
 
 def check_implementation(name):

@@ -22,6 +22,8 @@ def dense_float(inputs, dtype):
 
         if getattr(inputs, "layout", torch.strided) != torch.strided:
             inputs = inputs.to_dense()
+        if getattr(inputs.dtype, "is_floating_point", False):
+            return inputs
     elif hasattr(inputs, "indices"):
         inputs = ops.convert_to_tensor(inputs, sparse=False)
     if keras.backend.is_float_dtype(inputs.dtype):

@@ -7,7 +7,6 @@ from typing import Self
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_randproj import _keras
 from keras_randproj import config as settings
@@ -204,6 +203,7 @@ class PRPDense(WholeLayer):
                 initializer=self.bias_initializer,
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
+                autocast=False,
                 name="bias",
             )
         self.inner_alphas = [
@@ -232,15 +232,12 @@ class PRPDense(WholeLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         inputs = kernels.dense_float(inputs, self.compute_dtype)
-        # On JAX a variable times a number is float32 where the default is half
-        # precision, and a tensor times a number is not.
-        alphas = [
-            ops.convert_to_tensor(alpha)
-            for alpha in (self.alpha, *self.inner_alphas)
-        ]
-        scale = ops.convert_to_tensor(self.scale)
         y = self.stack.multiply(
-            inputs, alphas, scale, self.bias, self.lr_multiplier
+            inputs,
+            [self.alpha, *self.inner_alphas],
+            self.scale,
+            self.bias,
+            self.lr_multiplier,
         )
         if self.residual_rank:
             low = kernels.matmul(inputs, self.residual_a)

@@ -42,6 +42,8 @@ def add_scaled_weight(
 ):
     """A trainable vector that holds value / multiplier.
 
+    A dtype policy does not cast it: `kernels.modulate` does, where needed.
+
     Args:
         layer: The layer that gets the weight.
         size: Integer, its length.
@@ -60,5 +62,6 @@ def add_scaled_weight(
         regularizer=regularizer and ScaledRegularizer(regularizer, multiplier),
         constraint=constraint and ScaledConstraint(constraint, multiplier),
         trainable=True,
+        autocast=False,
         name=name,
     )

@@ -145,9 +145,10 @@ class ProjectionStack:
 
         Args:
             inputs: Tensor `(batch, ..., input_dim)`.
-            alphas: Tensor `(input_dim,)` of each stage.
-            scale: Tensor `(units,)` of the last stage.
-            bias: Tensor `(units,)` of the last stage, or `None` for zeros.
+            alphas: Vector `(input_dim,)` of each stage, as in
+                `kernels.modulate`.
+            scale: Vector `(units,)` of the last stage.
+            bias: Vector `(units,)` of the last stage, or `None` for zeros.
             multiplier: Float, of each alpha and of the scale.
 
         Returns:
@@ -156,11 +157,13 @@ class ProjectionStack:
         for start, stop in self.runs:
             part = self.projections[start:stop]
             last = stop == self.depth
-            operands = [
-                p.held.operands[p.is_transposed].times(multiplier) for p in part
-            ]
+            factors = [multiplier] * len(part)
             if last:
-                operands[-1] = operands[-1].times(multiplier)
+                factors[-1] *= multiplier
+            operands = [
+                p.held.operands[p.is_transposed].times(factor)
+                for p, factor in zip(part, factors, strict=True)
+            ]
             inputs = kernels.modulate(
                 operands,
                 inputs,

@@ -138,6 +138,8 @@ if BACKEND == "torch":
         monkeypatch.setattr(
             torch.cuda, "get_device_properties", lambda device: properties
         )
+        # What other tests saw of a device is remembered.
+        monkeypatch.setattr(requirements, "_remember", requirements._look)
         x = types.SimpleNamespace(
             device=torch.device("cuda"), dtype=torch.float32
         )

@@ -49,7 +49,9 @@ def launched(monkeypatch):
 
     kernel = Recorded(hadamard_kernels.tile_kernel)
     monkeypatch.setattr(hadamard_kernels, "tile_kernel", kernel)
-    return depths
+    launches.launcher.cache_clear()
+    yield depths
+    launches.launcher.cache_clear()
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])

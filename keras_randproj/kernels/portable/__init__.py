@@ -15,6 +15,8 @@ from keras_randproj.kernels import reference
 from keras_randproj.kernels.operands import SignedHadamard
 from keras_randproj.matrices.hadamard import chosen_positions
 
+CASTS = False
+
 
 def refusals(operands, x):
     """None: it takes every call."""

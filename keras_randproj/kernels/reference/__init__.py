@@ -28,6 +28,8 @@ PRODUCTS: dict[type, Callable] = {
     PackedMatrix: packed.multiply,
 }
 
+CASTS = False
+
 
 def refusals(operands, x):
     """None: it takes every call."""

@@ -5,6 +5,8 @@ import keras
 from keras_randproj.kernels.devices import exporting
 from keras_randproj.kernels.operands import SignedHadamard
 
+CASTS = False
+
 
 def refusals(operands, x):
     """Every reason why the blocks cannot take this call, a list."""

@@ -4,11 +4,15 @@ import keras
 
 from keras_randproj.kernels.triton import requirements
 
+CASTS = True
+
 
 def refusals(operands, x):
     """Every reason why the kernels cannot take this call, a list."""
-    found = [requirements.refusals(operand, x) for operand in operands]
-    return list(dict.fromkeys(reason for each in found for reason in each))
+    found: dict = {}
+    for operand in operands:
+        found |= dict.fromkeys(requirements.refusals(operand, x))
+    return list(found)
 
 
 def modulate(operands, x, alphas, scale=None, bias=None):

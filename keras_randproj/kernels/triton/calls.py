@@ -11,6 +11,7 @@ from keras_randproj.kernels.triton import hadamard_operator
 from keras_randproj.kernels.triton import product
 from keras_randproj.kernels.triton.matrix import layout_of
 from keras_randproj.kernels.triton.settings import library_is_faster
+from keras_randproj.kernels.triton.settings import reads_again
 
 # The slots of positions, and the version of the positions they belong to.
 _slots: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
@@ -20,14 +21,20 @@ def modulate(operands, x, alphas, scale, bias):
     """Stages of one kernel; see `kernels.triton.modulate`."""
     first, last = operands[0], operands[-1]
     structured = isinstance(first, SignedHadamard)
-    if structured and library_is_faster(
-        first.signs.shape[1], keras.backend.standardize_dtype(x.dtype)
-    ):
-        return reference.modulate(operands, x, alphas, scale, bias)
+    scale, bias, *alphas = _tensors(x.device, scale, bias, *alphas)
+    if structured:
+        order = first.signs.shape[1]
+        library = library_is_faster(order, str(x.dtype)[len("torch.") :])
+        if library or reads_again(order):
+            scale, bias, *alphas = (
+                None if v is None else v.to(x.dtype)
+                for v in (scale, bias, *alphas)
+            )
+        if library:
+            return reference.modulate(operands, x, alphas, scale, bias)
     lead = x.shape[:-1]
     if len(lead) != 1:
         x = x.reshape(-1, first.input_dim)
-    scale, bias, *alphas = _tensors(scale, bias, *alphas)
     gain = first.gain
     for operand in operands[1:]:
         gain *= operand.factor
@@ -38,14 +45,16 @@ def modulate(operands, x, alphas, scale, bias):
     return y if len(lead) == 1 else y.reshape(*lead, last.output_dim)
 
 
-def _tensors(*vectors):
-    """Variables as the dtype policy gives them; tensors as they are."""
-    return [
-        v
-        if v is None or isinstance(v, torch.Tensor)
-        else ops.convert_to_tensor(v)
-        for v in vectors
-    ]
+def _tensors(device, *vectors):
+    """Variables as tensors there, in their own dtype: kernels take any."""
+    found = []
+    for vector in vectors:
+        if isinstance(vector, keras.Variable):
+            vector = vector.value
+        if vector is not None and vector.device != device:
+            vector = vector.to(device)
+        found.append(vector)
+    return found
 
 
 def _hadamard(operands, x, alphas, scale, bias, gain):
@@ -63,7 +72,7 @@ def _hadamard(operands, x, alphas, scale, bias, gain):
     return hadamard_operator.multiply(
         x,
         alphas,
-        _tensors(*(operand.signs for operand in operands)),
+        _tensors(x.device, *[operand.signs for operand in operands]),
         _slots_of(outer),
         scale,
         bias,

@@ -1,5 +1,6 @@
 """Launches of the Hadamard kernels."""
 
+import functools
 import math
 
 import torch
@@ -7,6 +8,8 @@ import triton
 
 from keras_randproj.kernels.triton import hadamard_kernels
 from keras_randproj.kernels.triton.device import processors
+from keras_randproj.kernels.triton.launcher import MOST_LAUNCHERS
+from keras_randproj.kernels.triton.launcher import Launcher
 from keras_randproj.kernels.triton.requirements import INTERPRETED
 from keras_randproj.kernels.triton.settings import PARTS
 from keras_randproj.kernels.triton.settings import setting
@@ -55,35 +58,16 @@ def launch(
     if batch == 0:
         empty = x.new_zeros((2, outputs), dtype=torch.float32)
         return y, None if probe is None else empty
-    dtype = str(x.dtype).removeprefix("torch.")
-    added = transposed and groups > 1
-    single = added or probe is not None
-    chosen = setting(order, dtype, len(signs), single)
-    tiles = math.prod(chosen.cuts)
-    kernel, lanes = hadamard_kernels.tile_kernel, tiles
-    if tiles > 1 and not single:
-        kernel, lanes = hadamard_kernels.row_kernel, 1
-    lanes *= 1 if transposed else groups
-    programs = chosen.waves * processors(x.device) // lanes
-    programs = max(1, min(programs, triton.cdiv(batch, chosen.rows)))
-    sums = None
-    if probe is not None:
-        sums = x.new_empty((programs, 2, outputs), dtype=torch.float32)
-    whole = slots is None and rows == order and cols == groups * order
-    kernel[(programs, lanes)](
-        x,
-        tuple(alphas) or (x,),
-        tuple(signs),
-        or_any(slots, x),
-        or_any(scale, x),
-        or_any(bias, x),
-        or_any(probe, x),
-        or_any(y, x),
-        or_any(sums, x),
+    run, programs = launcher(
+        x.device,
+        x.dtype,
         batch,
+        groups,
+        order,
+        len(signs),
+        gain,
         rows,
         cols,
-        gain,
         ALPHA=bool(alphas),
         SCALE=scale is not None,
         BIAS=bias is not None,
@@ -91,16 +75,59 @@ def launch(
         PROBE=probe is not None,
         STORE=store,
         TRANSPOSED=transposed,
-        GROUPS=groups,
-        FULL=whole and batch % chosen.rows == 0,
-        SHAPE=chosen.shape(order, transposed),
-        PARTS=PARTS[dtype],
-        STAGES=chosen.stages,
-        WIDE=INTERPRETED,
-        num_warps=chosen.warps,
+    )
+    sums = None
+    if probe is not None:
+        sums = x.new_empty((programs, 2, outputs), dtype=torch.float32)
+    run(
+        x,
+        tuple(alphas) or (x,),
+        tuple(signs),
+        # A kernel takes a pointer also where it reads nothing.
+        x if slots is None else slots,
+        x if scale is None else scale,
+        x if bias is None else bias,
+        x if probe is None else probe,
+        x if y is None else y,
+        x if sums is None else sums,
     )
     # The order of the programs is that of the sum: results repeat.
     return y, sums if sums is None else sums.sum(0)
+
+
+@functools.lru_cache(MOST_LAUNCHERS)
+def launcher(
+    device, dtype, batch, groups, order, depth, gain, rows, cols, **given
+):
+    """A `Launcher`, and of how many programs each adds up its rows."""
+    name = str(dtype).removeprefix("torch.")
+    transposed, probed = given["TRANSPOSED"], given["PROBE"]
+    added = transposed and groups > 1
+    single = added or probed
+    chosen = setting(order, name, depth, single)
+    tiles = math.prod(chosen.cuts)
+    kernel, lanes = hadamard_kernels.tile_kernel, tiles
+    if tiles > 1 and not single:
+        kernel, lanes = hadamard_kernels.row_kernel, 1
+    lanes *= 1 if transposed else groups
+    programs = chosen.waves * processors(device) // lanes
+    programs = max(1, min(programs, triton.cdiv(batch, chosen.rows)))
+    whole = not given["CHOSEN"] and rows == order and cols == groups * order
+    arguments = given | {
+        "batch": batch,
+        "rows": rows,
+        "cols": cols,
+        "gain": gain,
+        "GROUPS": groups,
+        "FULL": whole and batch % chosen.rows == 0,
+        "SHAPE": chosen.shape(order, transposed),
+        "PARTS": PARTS[name],
+        "STAGES": chosen.stages,
+        "WIDE": INTERPRETED,
+    }
+    options = {"num_warps": chosen.warps}
+    grid = programs, lanes, 1
+    return Launcher(kernel, grid, arguments, options, device), programs
 
 
 def or_any(tensor, stand_in):

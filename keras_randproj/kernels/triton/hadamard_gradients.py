@@ -1,5 +1,6 @@
 """Gradients of the Hadamard kernels."""
 
+import functools
 from typing import Any
 
 import torch
@@ -8,6 +9,8 @@ from keras_randproj.kernels.triton import gradient_kernel
 from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.hadamard import launch
 from keras_randproj.kernels.triton.hadamard import or_any
+from keras_randproj.kernels.triton.launcher import MOST_LAUNCHERS
+from keras_randproj.kernels.triton.launcher import Launcher
 from keras_randproj.kernels.triton.requirements import INTERPRETED
 from keras_randproj.kernels.triton.settings import gradient_setting
 
@@ -29,8 +32,8 @@ def stage_gradients(
     """Of a stage: the gradient of x, and those of the vectors.
 
     Returns:
-        `(dx, sums)`, the latter one float32 vector: the gradient of alpha if
-        `inward`, then, if `outward`, those of scale and of bias.
+        `(dx, inner, outer)`, float32: the gradient of alpha if `inward`, and
+        if `outward` `(2, outputs)`, those of scale and bias; else `None`.
     """
     x, upstream = x.contiguous(), upstream.contiguous()
     sizes = gain, rows, cols, transposed
@@ -41,7 +44,6 @@ def stage_gradients(
         return _together(
             chosen, upstream, x, alpha, signs, slots, scale, *sizes
         )
-    found = []
     dx, inner = launch(
         upstream,
         [] if scale is None else [scale],
@@ -55,8 +57,7 @@ def stage_gradients(
         not transposed,
         probe=x if inward else None,
     )
-    if inward:
-        found.append(inner[0])
+    outer = None
     if outward:
         _, outer = launch(
             x,
@@ -69,10 +70,7 @@ def stage_gradients(
             probe=upstream,
             store=False,
         )
-        found.append(outer.reshape(-1))
-    return dx, torch.cat(found) if found else dx.new_empty(
-        0, dtype=torch.float32
-    )
+    return dx, inner[0] if inward else None, outer
 
 
 def _together(
@@ -92,11 +90,23 @@ def _together(
     order = signs.shape[1]
     batch, inputs = x.shape
     dx = torch.empty_like(x)
-    programs = min(chosen.waves * processors(x.device), batch)
+    run, programs = launcher(
+        x.device,
+        chosen,
+        batch,
+        order,
+        gain,
+        rows,
+        cols,
+        ALPHA=alpha is not None,
+        SCALE=scale is not None,
+        CHOSEN=slots is not None,
+        TRANSPOSED=transposed,
+    )
     sums = x.new_empty(
         (programs, inputs + 2 * upstream.shape[1]), dtype=torch.float32
     )
-    gradient_kernel.gradient_kernel[(programs,)](
+    run(
         upstream,
         x,
         or_any(alpha, x),
@@ -105,24 +115,35 @@ def _together(
         or_any(scale, x),
         dx,
         sums,
-        batch,
-        rows,
-        cols,
-        gain,
-        ALPHA=alpha is not None,
-        SCALE=scale is not None,
-        CHOSEN=slots is not None,
-        TRANSPOSED=transposed,
-        FULL=slots is None and rows == order and cols == order,
-        SHAPE=chosen.shape(order, transposed),
-        BACK=chosen.shape(order, not transposed),
-        PARTS=1,
-        STAGES=chosen.stages,
-        WIDE=INTERPRETED,
-        num_warps=chosen.warps,
     )
     # The order of the programs is that of the sum: results repeat.
-    return dx, sums.sum(0)
+    sums = sums.sum(0)
+    return dx, sums[:inputs], sums[inputs:].view(2, -1)
+
+
+@functools.lru_cache(MOST_LAUNCHERS)
+def launcher(device, chosen, batch, order, gain, rows, cols, **given):
+    """A `Launcher`, and of how many programs each adds up its rows."""
+    programs = min(chosen.waves * processors(device), batch)
+    transposed = given["TRANSPOSED"]
+    arguments = given | {
+        "batch": batch,
+        "rows": rows,
+        "cols": cols,
+        "gain": gain,
+        "FULL": not given["CHOSEN"] and rows == order and cols == order,
+        "SHAPE": chosen.shape(order, transposed),
+        "BACK": chosen.shape(order, not transposed),
+        "PARTS": 1,
+        "STAGES": chosen.stages,
+        "WIDE": INTERPRETED,
+    }
+    kernel, options = (
+        gradient_kernel.gradient_kernel,
+        {"num_warps": chosen.warps},
+    )
+    grid = programs, 1, 1
+    return Launcher(kernel, grid, arguments, options, device), programs
 
 
 def gradients(
@@ -148,7 +169,7 @@ def gradients(
         `(dx, of alphas, of scale and bias)`: tensors, a list of them or of
         `None`, and `(2, outputs)` or `None`.
     """
-    depth, outputs = len(signs), upstream.shape[-1]
+    depth = len(signs)
     inward, outward = wanted
     stages = [_stage(k, alphas, signs, slots, *sizes) for k in range(depth)]
     entered = [x]
@@ -161,7 +182,7 @@ def gradients(
     for k in reversed(range(depth)):
         last = k == depth - 1
         alpha, sign, slot, *rest = stages[k]
-        upstream, sums = back(
+        upstream, inner, ends = back(
             upstream,
             entered[k],
             alpha,
@@ -172,12 +193,8 @@ def gradients(
             inward,
             last and outward,
         )
-        if alpha is not None and (scale is None or scale.dtype == alpha.dtype):
-            sums = sums.to(alpha.dtype)  # One cast for all vectors.
-        inner = entered[k].shape[-1] if inward else 0
-        found.append(sums[:inner] if inward else None)
-        if last and outward:
-            outer = sums[inner:].view(2, outputs)
+        found.append(inner.to(alpha.dtype) if inward else None)
+        outer = ends if last else outer
     return upstream, found[::-1][: len(alphas)], outer
 
 

@@ -26,7 +26,12 @@ def multiply(x, alphas, signs, slots, scale, bias, *sizes):
     if in_dynamo():
         return hadamard(x, alphas, signs, slots, scale, bias, *sizes)
     vectors = *alphas, *signs
-    function = Transformable if in_functorch() else Transform
+    if in_functorch():
+        function = Transformable
+    elif torch.is_grad_enabled():
+        function = Transform
+    else:
+        return forward(x, alphas, signs, slots, scale, bias, *sizes)
     return function.apply(sizes, len(signs), slots, x, scale, bias, *vectors)
 
 
@@ -138,11 +143,13 @@ def hadamard_gradients(
     inward: bool,
     outward: bool,
 ) -> tuple[Tensor, Tensor]:
-    """`stage_gradients`; what is not asked for is empty."""
+    """`stage_gradients`, all of the vectors' in one: none is a view."""
     sizes = gain, rows, cols, transposed
-    return stage_gradients(
+    dx, *found = stage_gradients(
         upstream, x, alpha, signs, slots, scale, *sizes, inward, outward
     )
+    found = [each.reshape(-1) for each in found if each is not None]
+    return dx, torch.cat([dx.new_empty(0, dtype=torch.float32), *found])
 
 
 @hadamard_gradients.register_fake
@@ -150,6 +157,15 @@ def _(upstream, x, *rest):
     *_, inward, outward = rest
     size = x.shape[1] * inward + 2 * upstream.shape[1] * outward
     return x.new_empty(x.shape), x.new_empty((size,), dtype=torch.float32)
+
+
+def _split(upstream, x, *rest):
+    """`stage_gradients` by the operator."""
+    *_, inward, outward = rest
+    dx, sums = hadamard_gradients(upstream, x, *rest)
+    inner = sums[: x.shape[1]] if inward else None
+    outer = sums[-2 * upstream.shape[1] :].view(2, -1) if outward else None
+    return dx, inner, outer
 
 
 def _save(ctx, inputs, output):
@@ -173,7 +189,7 @@ def _backward(ctx, upstream):
         ctx.sizes,
         (bool(alphas) and any(wanted[1]), wanted[4] or wanted[5]),
         hadamard,
-        hadamard_gradients,
+        _split,
     )
     scale_dtype, bias_dtype = ctx.dtypes
     dscale = outer[0].to(scale_dtype) if wanted[4] else None

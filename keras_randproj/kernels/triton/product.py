@@ -137,7 +137,7 @@ def _prepared(x, alpha, paired):
     Paired inputs take turns: of each 32 the first half and the second.
     """
     if not paired:
-        return x if alpha is None else (x * alpha).to(x.dtype)
+        return x if alpha is None else x * alpha.to(x.dtype)
     half = settings.WORD_ROWS // 2
     out = torch.empty_like(x)
     target = out.view(len(x), -1, half, 2)
@@ -145,7 +145,8 @@ def _prepared(x, alpha, paired):
     if alpha is None:
         target.copy_(x)
     else:
-        torch.mul(x, alpha.view(-1, 2, half).transpose(1, 2), out=target)
+        alpha = alpha.to(x.dtype).view(-1, 2, half)
+        torch.mul(x, alpha.transpose(1, 2), out=target)
     return out
 
 
@@ -236,7 +237,7 @@ def _product_backward(ctx, upstream):
             layout,
             not transposed,
         )
-        grads[0] = back if alpha is None else (back * alpha).to(x.dtype)
+        grads[0] = back if alpha is None else back * alpha.to(x.dtype)
         if wanted[1]:
             grads[1] = _over_batch(back, x, alpha.dtype)
     if wanted[3]:

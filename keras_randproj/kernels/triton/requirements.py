@@ -1,5 +1,6 @@
 """Why the Triton kernels cannot take a call."""
 
+import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -7,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_randproj.kernels.devices import in_dynamo
 from keras_randproj.kernels.operands import PackedMatrix
 from keras_randproj.kernels.operands import SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard
@@ -36,7 +38,7 @@ def refusals(operand, x):
             f"the backend is {backend}, and Triton kernels are torch's and "
             "JAX's"
         ]
-    return [*VERSION_REFUSALS, *_tensor(operand, x), *_operand(operand)]
+    return [*VERSION_REFUSALS, *_tensor(x), *_operand(operand)]
 
 
 def _jax(operand, x):
@@ -51,7 +53,7 @@ def _jax(operand, x):
             "the kernels are compiled for the sizes of a batch. Received: an "
             f"input of symbolic shape {tuple(map(str, x.shape))}"
         )
-    yield from _dtype(x)
+    yield from _dtype(x.dtype)
 
 
 def jax_platform():
@@ -85,8 +87,8 @@ def _capability(found):
         )
 
 
-def _dtype(x):
-    dtype = keras.backend.standardize_dtype(x.dtype)
+def _dtype(dtype):
+    dtype = keras.backend.standardize_dtype(dtype)
     if dtype not in DTYPES:
         yield f"the input is {dtype}, and kernels take {', '.join(DTYPES)}"
 
@@ -108,13 +110,26 @@ def _version():
 VERSION_REFUSALS = _version()
 
 
-def _tensor(operand, x):
+def _tensor(x):
+    # `torch.compile` cannot trace a cache; it folds these into a constant.
+    look = _look if in_dynamo() else _remember
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    return look(x.dtype, x.device, interpreted)
+
+
+def _look(dtype, device, interpreted):
+    """Reasons that a tensor gives, a tuple."""
+    return (*_dtype(dtype), *_device(device, interpreted))
+
+
+_remember = functools.cache(_look)
+
+
+def _device(device, interpreted):
     import torch
 
-    yield from _dtype(x)
-    if x.device.type == "cuda":
-        # What torch.compile can fold into a constant.
-        gpu = torch.cuda.get_device_properties(x.device)
+    if device.type == "cuda":
+        gpu = torch.cuda.get_device_properties(device)
         yield from _capability((gpu.major, gpu.minor))
         offered = getattr(gpu, "shared_memory_per_block_optin", SHARED_BYTES)
         if offered < SHARED_BYTES:
@@ -122,9 +137,9 @@ def _tensor(operand, x):
                 f"a kernel takes up to {SHARED_BYTES} bytes of shared memory, "
                 f"and the GPU offers {offered}"
             )
-    elif os.environ.get("TRITON_INTERPRET") != "1":
+    elif not interpreted:
         yield (
-            f"the input is on {x.device.type}, not on a CUDA device "
+            f"the input is on {device.type}, not on a CUDA device "
             "(TRITON_INTERPRET=1 runs kernels in Triton's interpreter)"
         )
 

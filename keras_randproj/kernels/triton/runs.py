@@ -13,6 +13,8 @@ def runs(operands):
     Returns:
         List of `(start, stop)`.
     """
+    if len(operands) == 1:
+        return [(0, 1)]
     found: list[tuple[int, int]] = []
     for k, operand in enumerate(operands):
         if k and _joins(operands[k - 1], operand):

@@ -84,6 +84,8 @@ GRADIENTS = {
 # Above it a program has no registers for the parts of a float32, and the
 # library's two products are taken.
 LARGEST_FLOAT32 = 8192
+# Above it a program has all tiles of a row, and no registers for vectors.
+LARGEST_HELD = 8192
 # Above it stages that follow each other have no registers in one kernel.
 LARGEST_STAGES = 4096
 
@@ -111,6 +113,14 @@ def gradient_setting(groups, order, dtype):
     if groups > 1 or PARTS[dtype] > 1:
         return None
     return GRADIENTS.get(order)
+
+
+def reads_again(order):
+    """Whether vectors have no room in registers and are read for each row.
+
+    They are in the dtype of the data then, which is fewer bytes.
+    """
+    return order > LARGEST_HELD
 
 
 def library_is_faster(order, dtype):

@@ -270,7 +270,7 @@ class EUGenDense(DenseHolder):
 
     @property
     def kernel(self) -> Any:
-        """The head's matrix, `(order * num_features, units)`."""
+        """The head's matrix, a row for each feature and `units` columns."""
         return self.head.kernel if self.built else None
 
     @property

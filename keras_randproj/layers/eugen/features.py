@@ -48,8 +48,9 @@ class EUGenFeatures(WholeLayer):
 
         B_i = (x+ @ G_1) * ... * (x+ @ G_i)
 
-    and the output is `feature_activation(concat(B_1, ..., B_order))`. Masks
-    pass through unchanged.
+    and the output is `feature_activation(concat(B_1, ..., B_order))`, followed
+    by the features with trained directions, if any. Masks pass through
+    unchanged.
 
     Args:
         num_features: Positive integer, features of one block.
@@ -83,7 +84,7 @@ class EUGenFeatures(WholeLayer):
         `(batch, ..., input_dim)`, of rank 2 or more.
 
     Output shape:
-        `(batch, ..., order * num_features)`.
+        `(batch, ..., order * num_features + num_neurons + residual_rank)`.
 
     Raises:
         ValueError: If an argument is not as above.
