@@ -158,7 +158,7 @@ class Trainer:
             members = [
                 (k, SELECTION_SEED, rate) for k in domains for rate in rates
             ]
-            rows, _ = self._train(group, name, members, "valid")
+            rows, _ = self.train(group, name, members, "valid")
             say(rows)
             for row in rows:
                 tried.setdefault(row["rate"], []).append(row["accuracy"])
@@ -171,14 +171,14 @@ class Trainer:
         members = [
             (k, seed, best) for k in domains for seed in settings["seeds"]
         ]
-        rows, learned = self._train(group, name, members, "test")
+        rows, learned = self.train(group, name, members, "test")
         if name in OURS:
             int8 = self._accuracies(group, members, rounded(learned), "test")
             for row, accuracy in zip(rows, int8, strict=True):
                 row["int8_accuracy"] = accuracy
         say(rows)
 
-    def _train(self, group, name, members, split):
+    def train(self, group, name, members, split):
         import jax
         import numpy as np
 

@@ -1,4 +1,4 @@
-"""MiniLM on torch with adapters, Keras's LoRA or nothing frozen.
+"""MiniLM with adapters, Keras's LoRA or nothing frozen.
 
 Each method makes a function from token ids to logits and names its trainable
 parameters, for `experiments.adapters_serving`.
@@ -35,17 +35,18 @@ class Bases:
     Args:
         folder: `Path` that `adapters_data.prepare` wrote.
         device: String, torch's.
+        length: How many tokens a sentence has; `None` for any number.
     """
 
-    def __init__(self, folder, device):
-        self.folder, self.device = folder, device
+    def __init__(self, folder, device, length=None):
+        self.folder, self.device, self.length = folder, device, length
         self.keras = None
         self.start: list = []
 
     def model(self):
         """The Keras model with a classifier of zeros, as it was."""
         if self.keras is None:
-            encoder = adapters_data.encoder(self.folder)
+            encoder = adapters_data.encoder(self.folder, self.length)
             head = keras.layers.Dense(
                 1, kernel_initializer="zeros", name="head"
             )
@@ -68,8 +69,7 @@ class Bases:
         if method in OURS:
             adapters.attach(model, {**OURS[method].rules(seed), "head": HEAD})
         elif method == "Keras LoRA 8":
-            _enable_lora(model)
-            self.keras = None  # It cannot be taken off again.
+            _enable_lora(model)  # It cannot be taken off again.
 
         def forward(tokens):
             return model(tokens, training=True)[:, 0]

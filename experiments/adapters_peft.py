@@ -183,7 +183,7 @@ def _copy_unilora(found, prefix, module, layer, part):
     ]
     # Ours has inputs before ranks, and ranks before outputs.
     entries = np.concatenate([k.T.ravel() for k in indices])
-    adapter.index.assign(entries)
+    adapter.index.assign(part.form.arranged(layer, entries))
     roots = adapter.roots.numpy().copy()
     scales = [
         getattr(module, f"unilora_scales_{k}")["default"].numpy() for k in "AB"

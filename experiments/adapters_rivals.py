@@ -52,6 +52,9 @@ class IA3(adapters.Modulation):
     def __init__(self, feedforward=False):
         super().__init__(feedforward, not feedforward, False, lr_multiplier=1)
 
+    def output_scale(self, values):
+        return None
+
     def after(self, layer, y, x, values):
         if "scale" not in values:
             return y
@@ -66,7 +69,7 @@ class UniLoRA(adapters.SeededUpdate):
 
     def after(self, layer, y, x, values):
         a, b = self._factors(layer, values)
-        low = layer.multiply(x, a)
+        low = layer.multiply_transposed(x, a)
         return y + layer.output_axes_of(layer.multiply_last(low, b))
 
     def start(self, adapter, part, layer, seed, place):
@@ -79,7 +82,7 @@ class UniLoRA(adapters.SeededUpdate):
         counts = np.bincount(entries, minlength=self.size)
         adapter.roots.assign(counts**-0.5)
         own = slice(adapter.offset, adapter.offset + adapter.index.shape[0])
-        adapter.index.assign(entries[own])
+        adapter.index.assign(self.arranged(layer, entries[own]))
 
 
 class RandLoRA(adapters.SeededLowRank):

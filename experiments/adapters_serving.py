@@ -113,6 +113,8 @@ def banks(bases, options):
 
     tokens = random_tokens(ROWS, options)
     clock = clock_of(options)
+    # Another model, as Keras computes it.
+    plain = type(bases)(bases.folder, bases.device).model()
     for name, counts in BANKS.items():
         model = bases.model()
         bare(model, bases.start)
@@ -139,7 +141,7 @@ def banks(bases, options):
                 )
                 base, banked = timed(
                     [
-                        lambda model=model: model(tokens),
+                        lambda: plain(tokens),
                         lambda bank=bank, rows=rows: bank((tokens, rows)),
                     ],
                     options,

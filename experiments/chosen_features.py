@@ -176,6 +176,13 @@ FIELDS = [
         True,
     ),
     ("rows and neurons chosen", 64, {}, CHOSEN, True),
+    (
+        "the best of each, last layer merged with the head",
+        78,
+        LINEAR,
+        {**MERGED, "method": "best"},
+        True,
+    ),
 ]
 
 
@@ -240,6 +247,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--fast", action="store_true", help="a small trial")
     parser.add_argument("--only", choices=("mlp", "field"))
+    parser.add_argument("--variants", nargs="+", help="these alone")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     options = parser.parse_args()
     settings = {"images": IMAGES, "points": POINTS, "pool": POOL}
@@ -265,6 +273,8 @@ def main():
         print(settings, flush=True)
         for seed in range(seeds):
             for name, features, layer, extra, chooses in variants:
+                if name not in (options.variants or [name]):
+                    continue
                 key = network, name, features, seed
                 # Nothing in these rivals is random.
                 if key in done or (
@@ -287,6 +297,7 @@ def main():
                         "low_rank_errors": [r.low_rank_error for r in reports],
                         "neurons_errors": [r.neurons_error for r in reports],
                         "neurons": [r.neurons for r in reports],
+                        "directions": [r.residual_rank for r in reports],
                         "methods": [r.method for r in reports],
                     }
                 )

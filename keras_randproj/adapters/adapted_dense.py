@@ -1,6 +1,7 @@
 """`keras.layers.Dense` with an adapter."""
 
 import keras
+from keras import ops
 
 from keras_randproj.adapters.adapted_layer import AdaptedLayer
 from keras_randproj.adapters.sizes import Sizes
@@ -21,7 +22,10 @@ class AdaptedDense(AdaptedLayer, keras.layers.Dense):
         return (1, *self.sizes.input_axes)
 
     def call(self, inputs, training=None):
-        return self.adapter.apply(self, super().call, inputs, training=training)
+        return self.adapter.apply(self, self._product, inputs, biased=False)
+
+    def _product(self, inputs):
+        return ops.matmul(inputs, self.kernel)
 
     def quantized_call(self, inputs, training=None):
         return self.adapter.apply(

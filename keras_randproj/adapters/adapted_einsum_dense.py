@@ -3,6 +3,7 @@
 import math
 
 import keras
+from keras import ops
 
 from keras_randproj.adapters.adapted_layer import AdaptedLayer
 from keras_randproj.adapters.sizes import Sizes
@@ -35,7 +36,10 @@ class AdaptedEinsumDense(AdaptedLayer, keras.layers.EinsumDense):
         )
 
     def call(self, inputs, training=None):
-        return self.adapter.apply(self, super().call, inputs, training=training)
+        return self.adapter.apply(self, self._product, inputs, biased=False)
+
+    def _product(self, inputs):
+        return ops.einsum(self.equation, inputs, self.kernel)
 
     def quantized_call(self, inputs, training=None):
         return self.adapter.apply(

@@ -54,7 +54,9 @@ class AdaptedLayer:
     def own_bias(self) -> Any:
         """The layer's bias as a vector, or `None`."""
         bias = getattr(self, "bias", None)
-        return None if bias is None else ops.reshape(bias, (-1,))
+        if bias is None or len(bias.shape) == 1:
+            return bias
+        return ops.reshape(bias, (-1,))
 
     def base_weights(self) -> list[Any]:
         """The layer's own weights, as they were before it was adapted."""
@@ -97,17 +99,31 @@ class AdaptedLayer:
         """The input times a matrix of as many rows as the kernel."""
         return self.multiply_last(self.flat_input(x), matrix)
 
+    def multiply_transposed(self, x: Any, matrix: Any) -> Any:
+        """The input times a transposed matrix, or one of each row's own."""
+        x = self.flat_input(x)
+        rows = in_rows(x, matrix)
+        y = kernels.matmul_transposed(rows, matrix)
+        if rows is x:
+            return y
+        return ops.reshape(y, (*ops.shape(x)[:-1], matrix.shape[-2]))
+
     def multiply_last(self, x: Any, matrix: Any) -> Any:
         """The last axis times a matrix, or each row times one of its own."""
-        y = ops.matmul(in_rows(x, matrix), matrix)
+        rows = in_rows(x, matrix)
+        y = ops.matmul(rows, matrix)
+        if rows is x:
+            return y
         return ops.reshape(y, (*ops.shape(x)[:-1], matrix.shape[-1]))
 
     def add_product(self, y: Any, x: Any, matrix: Any) -> Any:
         """An output of the layer, and `multiply_last` in addition."""
         columns = flattened(y, len(self.sizes.output_axes))
         rows = in_rows(columns, matrix)
-        total = kernels.add_product(rows, in_rows(x, matrix), matrix)
-        return ops.reshape(total, ops.shape(y))
+        total = kernels.add_product(
+            rows, in_rows(x, matrix), matrix, self.adapter.in_place
+        )
+        return total if rows is y else ops.reshape(total, ops.shape(y))
 
     def output_axes_of(self, y: Any) -> Any:
         """An output with the columns in one axis, as the layer makes it."""
@@ -165,9 +181,10 @@ def in_rows(x, matrix):
     XLA is several times slower at a gradient that sums over two axes of rows,
     and takes twice the memory.
     """
+    if len(x.shape) == len(matrix.shape):
+        return x  # Each operation of Keras takes time of its own.
     *lead, width = ops.shape(x)
     if len(matrix.shape) == 2:
-        return ops.reshape(x, (-1, width)) if len(lead) > 1 else x
+        return ops.reshape(x, (-1, width))
     # Not -1, which an empty batch leaves open.
-    shape = (lead[0], math.prod(lead[1:]), width)
-    return x if len(lead) == 2 else ops.reshape(x, shape)
+    return ops.reshape(x, (lead[0], math.prod(lead[1:]), width))

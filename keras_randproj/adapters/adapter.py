@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_randproj import kernels
 from keras_randproj.adapters import recipe
 from keras_randproj.adapters.forms import Form
 from keras_randproj.arguments import non_negative_integer
@@ -55,7 +56,13 @@ class Adapter(WholeLayer):
             config.
         offset: Integer, where this layer's part begins of what the vector is
             spread over.
+
+    Attributes:
+        in_place: Whether sums may take the place of a layer's output, see
+            `kernels.fused`.
     """
+
+    in_place = False
 
     def __init__(self, forms, shared=None, offset=0, **kwargs):
         super().__init__(**{"name": "adapter", "dtype": "float32", **kwargs})
@@ -96,7 +103,7 @@ class Adapter(WholeLayer):
             if not self.shared.built:
                 self.shared.build()
             variables["vector"] = self.shared.vector
-            fixed |= self._spread(form.places(layer))
+            fixed |= self._spread(form, layer)
             holders.append(self.shared)
         return Part(form, variables, fixed, holders)
 
@@ -111,10 +118,11 @@ class Adapter(WholeLayer):
             setattr(self, name + suffix, variables[name])
         return variables
 
-    def _spread(self, places):
+    def _spread(self, form, layer):
         """Where entries of the shared vector go, and their factors."""
-        index = self.shared.index(self.offset, self.offset + places)
-        self.index = self._fixed("index", index)
+        end = self.offset + form.places(layer)
+        index = self.shared.index(self.offset, end)
+        self.index = self._fixed("index", form.arranged(layer, index))
         self.roots = self._fixed("roots", self.shared.roots())
         return {"index": self.index, "roots": self.roots}
 
@@ -126,28 +134,60 @@ class Adapter(WholeLayer):
         dtype = values.dtype.name
         return initializer.add_weight(self, name, values.shape, dtype)
 
-    def apply(self, layer, base, inputs, **arguments):
+    def apply(self, layer, base, inputs, biased=True, **arguments):
         """The output of an adapted layer.
 
         Args:
             layer: The `AdaptedLayer` that holds this.
             base: Function, the layer's own computation.
             inputs: Its input.
+            biased: Boolean, whether `base` adds the layer's own bias. Where
+                it does not, that is added in one pass with what was learned.
             **arguments: Further arguments of `base`.
         """
         found = self.values(layer)
         x = inputs
-        for part, values in zip(self.parts, found, strict=True):
-            x = part.form.before(layer, x, values)
+        for form, values in found:
+            x = form.before(layer, x, values)
         y = base(x, **arguments)
-        for part, values in zip(self.parts, found, strict=True):
-            y = part.form.after(layer, y, inputs, values)
+        scale, shift = self._modulation(layer, found, biased)
+        y = kernels.scale_and_shift(
+            y,
+            None if scale is None else layer.along_output(scale, y),
+            None if shift is None else layer.along_output(shift, y),
+            self.in_place,
+        )
+        for form, values in found:
+            y = form.after(layer, y, inputs, values)
         activation = layer.outer_activation
         return y if activation is None else activation(y)
 
+    def _modulation(self, layer, found, biased):
+        """By what to multiply the base's output, and what to add then."""
+        own = layer.own_bias()
+        scale, shift = None, None if biased else own
+        for form, values in found:
+            more = form.output_scale(values)
+            moved = form.output_shift(values)
+            if more is not None:
+                scale = more if scale is None else scale * more
+            if moved is not None:
+                shift = moved if shift is None else shift + moved
+        if biased and own is not None and scale is not None:
+            # The kernel's part is scaled, and not the layer's own bias.
+            back = own - own * scale
+            shift = back if shift is None else shift + back
+        return scale, shift
+
+    @property
+    def scratch(self):
+        """`None`, or a dict of scratch memory, see `kernels.fused`."""
+        return None
+
     def values(self, layer):
-        """By form: tensors of what was learned, and what a seed gives."""
-        return [part.values(layer.compute_dtype) for part in self.parts]
+        """Forms, each with what was learned and what a seed gives, by name."""
+        dtype = layer.compute_dtype
+        return [(part.form, part.values(dtype)) for part in self.parts]
 
     def _own(self):
         """By name: variables of this layer, and what multiplies them."""

@@ -15,12 +15,14 @@ class Rows:
         tensor: int32 tensor `(batch,)`, or `None` where the base is wanted.
         layers: The layers that the bank adapts.
         signed: Dict, what rows have of vectors that layers share.
+        scratch: Dict, memory that the layers use one after the other.
     """
 
     def __init__(self):
         self.tensor: Any = None
         self.layers: list[Any] = []
         self.signed: dict[Any, Any] = {}
+        self.scratch: dict[Any, Any] = {}
 
     def begin(self, tensor):
         """A batch: looks up what all layers share, once."""
@@ -32,6 +34,7 @@ class Rows:
         """No batch is computed."""
         self.tensor = None
         self.signed = {}
+        self.scratch = {}
 
 
 class BankedAdapter(Adapter):
@@ -46,6 +49,8 @@ class BankedAdapter(Adapter):
         slots: Positive integer, rows.
         rows: The `Rows` of the bank.
     """
+
+    in_place = True
 
     def __init__(self, forms, shared, offset, slots, rows, **kwargs):
         super().__init__(forms, shared, offset, **kwargs)
@@ -66,12 +71,10 @@ class BankedAdapter(Adapter):
     def _learned(self, layer, form, suffix):
         return {}
 
-    def apply(self, layer, base, inputs, **arguments):
-        if self.rows.tensor is None:
-            y = base(inputs, **arguments)
-            activation = layer.outer_activation
-            return y if activation is None else activation(y)
-        return super().apply(layer, base, inputs, **arguments)
+    @property
+    def scratch(self):
+        """Memory for what a layer needs before the next one does."""
+        return self.rows.scratch
 
     def look_up(self, dtype):
         """Has `rows` hold what its tenants have of the shared vector."""
@@ -85,9 +88,12 @@ class BankedAdapter(Adapter):
                 self.rows.signed[key] = part.form.signed(vector, roots)
 
     def values(self, layer):
+        if self.rows.tensor is None:
+            return []
         dtype = layer.compute_dtype
-        found = ops.take(self.numbers, self.rows.tensor, axis=0)
-        found = ops.cast(found, dtype)
+        if self.numbers.shape[1]:
+            found = ops.take(self.numbers, self.rows.tensor, axis=0)
+            found = ops.cast(found, dtype)
         at = 0
         values = []
         for part in self.parts:
@@ -98,7 +104,7 @@ class BankedAdapter(Adapter):
                 at += size
             if part.form.shared_size():
                 own["signed"] = self.rows.signed[id(self.shared), dtype]
-            values.append(own | part.fixed)
+            values.append((part.form, own | part.fixed))
         return values
 
     def get_config(self):

@@ -10,6 +10,8 @@ from keras_randproj.kernels.dispatch import modulate as modulate
 from keras_randproj.kernels.dispatch import set_default as set_default
 from keras_randproj.kernels.fused import add_product as add_product
 from keras_randproj.kernels.fused import add_scaled as add_scaled
+from keras_randproj.kernels.fused import scale_and_shift as scale_and_shift
+from keras_randproj.kernels.fused import scaled as scaled
 from keras_randproj.kernels.inputs import dense_float as dense_float
 from keras_randproj.kernels.levels import law as law
 from keras_randproj.kernels.matmul import matmul as matmul
@@ -19,3 +21,7 @@ from keras_randproj.kernels.operands import SeededTiles as SeededTiles
 from keras_randproj.kernels.operands import SignedHadamard as SignedHadamard
 from keras_randproj.kernels.operands import StoredMatrix as StoredMatrix
 from keras_randproj.kernels.reference.few_outputs import crowded as crowded
+from keras_randproj.kernels.rowwise import (
+    matmul_transposed as matmul_transposed,
+)
+from keras_randproj.kernels.rowwise import take_last as take_last

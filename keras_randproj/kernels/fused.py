@@ -2,31 +2,100 @@
 
 XLA fuses these by itself. PyTorch has an operation for each, and without it
 writes the product out and reads it again, which is most of what a small
-adapter costs.
+adapter costs. Fresh memory costs it more than the arithmetic, too: where no
+gradient is wanted, a sum takes the place of `y` with `in_place`, and what is
+needed for a moment only the place of what was, in a dict of scratch memory.
+Neither is for what a function transform of PyTorch, such as `vmap`, may see.
 """
 
 import keras
 from keras import ops
 
 
-def add_product(y, x, matrix):
+def add_product(y, x, matrix, in_place=False):
     """`y + x @ matrix`, of tensors that all have two axes or all three."""
-    mixed = len({y.dtype, x.dtype, matrix.dtype}) > 1
-    if mixed or keras.backend.backend() != "torch":
+    if not _on_torch(y, x, matrix):
         return _sum(y, ops.matmul(x, matrix))
     import torch
 
     add = torch.addmm if len(x.shape) == 2 else torch.baddbmm
-    return add(y, x, matrix)
+    return add(y, x, matrix, out=_place(y, in_place))
 
 
-def add_scaled(y, x, scale):
-    """`y + x * scale`, with broadcasting."""
-    if keras.backend.backend() != "torch":
+def add_scaled(y, x, scale, in_place=False):
+    """`y + x * scale`, with broadcasting to the shape of `y`."""
+    if not _on_torch(y, x, scale):
         return _sum(y, x * scale)
     import torch
 
-    return torch.addcmul(y, x, scale)
+    return torch.addcmul(y, x, scale, out=_place(y, in_place))
+
+
+def scale_and_shift(y, scale, shift, in_place=False):
+    """`y * scale + shift`, with broadcasting to the shape of `y`.
+
+    Either may be `None`.
+    """
+    if scale is None and shift is None:
+        return y
+    given = [tensor for tensor in (y, scale, shift) if tensor is not None]
+    if not _on_torch(*given):
+        y = y if scale is None else y * scale
+        return y if shift is None else _sum(y, shift)
+    import torch
+
+    place = _place(y, in_place)
+    if scale is None:
+        return torch.add(y, shift, out=place)
+    if shift is None:
+        return torch.mul(y, scale, out=place)
+    return torch.addcmul(shift, y, scale, out=place)
+
+
+def scaled(x, scale, scratch=None):
+    """`x * scale`, with broadcasting to the shape of `x`.
+
+    Args:
+        x: Tensor.
+        scale: Tensor.
+        scratch: `None`, or a dict of memory for results that are needed until
+            the next one only.
+    """
+    if scratch is None or not _on_torch(x, scale):
+        return x * scale
+    import torch
+
+    return torch.mul(x, scale, out=scratch_memory(scratch, x, x.shape))
+
+
+def scratch_memory(scratch, like, shape):
+    """Memory of a dict for a result on PyTorch; `None` where it must be new."""
+    import torch
+
+    if not _overwrites():
+        return None
+    key = tuple(shape), like.dtype, like.device
+    if key not in scratch:
+        new = torch.empty(shape, dtype=like.dtype, device=like.device)
+        scratch[key] = new
+    return scratch[key]
+
+
+def _on_torch(*tensors):
+    """Whether PyTorch has them, and in one dtype."""
+    one = len({tensor.dtype for tensor in tensors}) == 1
+    return one and keras.backend.backend() == "torch"
+
+
+def _place(y, in_place):
+    return y if in_place and _overwrites() else None
+
+
+def _overwrites():
+    """Whether PyTorch computes at once, and needs nothing for a gradient."""
+    import torch
+
+    return not (torch.is_grad_enabled() or torch.compiler.is_compiling())
 
 
 def _sum(x, y):

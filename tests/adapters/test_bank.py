@@ -194,3 +194,61 @@ def test_an_empty_batch(tenants):
     bank = adapters.AdapterBank(base(weights), {"ann": files["ann"]})
     wanted = base(weights)(models.WORDS[:0]).shape
     assert bank(models.WORDS[:0], []).shape == wanted
+
+
+def test_a_call_leaves_its_input_and_earlier_outputs(rng, tmp_path):
+    """Sums take the place of outputs in `predict`, and of nothing else."""
+    model = keras.Sequential(
+        [
+            keras.Input((5, 8)),
+            keras.layers.Dense(8, name="first"),
+            keras.layers.Dense(8, name="second"),
+        ]
+    )
+    forms = [
+        adapters.Modulation(),
+        adapters.LowRank(2),
+        adapters.SeededLowRank(2, seed=1),
+        adapters.SeededUpdate(10, 2, seed=2),
+    ]
+    adapters.attach(model, {"*": forms})
+    models.learn(model, rng)
+    path = tmp_path / "ann.safetensors"
+    adapters.save(model, path)
+    alone = models.predict(model, x := rng.normal(size=(3, 5, 8)))
+    adapters.detach(model)
+    plain = models.predict(model, x)
+    bank = adapters.AdapterBank(model, {"ann": path}, capacity=1)
+    given = keras.ops.convert_to_tensor(x, "float32")
+    found = [
+        bank.predict_on_batch([given, bank.rows(names)])
+        for names in (["ann"] * 3, [None] * 3, ["ann"] * 3)
+    ]
+    for outputs, wanted in zip(found, (alone, plain, alone), strict=True):
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(outputs), wanted, atol=1e-5
+        )
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(given), x.astype("float32")
+    )
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="a transform of PyTorch"
+)
+def test_torch_batches_one_adapter(tenants):
+    """Its `vmap` does not go with sums that take the place of outputs."""
+    import torch
+
+    weights, files, alone = tenants
+    model = base(weights)
+    adapters.load(model, files["ann"])
+    fixed = [w.value for w in model.non_trainable_variables]
+
+    def outputs(learned):
+        return model.stateless_call(learned, fixed, models.WORDS)[0]
+
+    with torch.no_grad():
+        learned = [torch.stack([w.value] * 2) for w in model.trainable_weights]
+        found = torch.vmap(outputs)(learned)
+    np.testing.assert_allclose(found[1], alone["ann"], atol=1e-5)

@@ -13,10 +13,11 @@ class Form:
     A form is a value: it has arguments and no state, and one form serves any
     number of layers. All that it learns is zero where the layer is unchanged.
 
-    A subclass names its learned arrays in `vectors` and implements `before`,
-    `after` and `fold`. There, `values` holds its arrays by name, the learned
-    ones and those made from a seed. In a bank of adapters the learned ones
-    have a leading axis, an entry for each row of the batch.
+    A subclass names its learned arrays in `vectors` and implements `fold`, and
+    some of `before`, `output_scale`, `output_shift` and `after`. There,
+    `values` holds its arrays by name, the learned ones and those made from a
+    seed. In a bank of adapters the learned ones have a leading axis, an entry
+    for each row of the batch.
 
     Args:
         lr_multiplier: Positive float. What is learned is stored divided by
@@ -66,6 +67,14 @@ class Form:
     def before(self, layer: Any, x: Any, values: dict) -> Any:
         """The input that the layer gets in the place of `x`."""
         return x
+
+    def output_scale(self, values: dict) -> Any:
+        """A vector that multiplies the kernel's outputs, or `None`."""
+        return None
+
+    def output_shift(self, values: dict) -> Any:
+        """A vector that is added to outputs, or `None`."""
+        return None
 
     def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
         """The output in the place of `y`; `x` is the adapter's own input."""

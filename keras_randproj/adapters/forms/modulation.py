@@ -94,21 +94,14 @@ class Modulation(Form):
     def before(self, layer: Any, x: Any, values: dict) -> Any:
         if "alpha" not in values:
             return x
-        return x * layer.along_input(1.0 + values["alpha"], x)
+        alpha = layer.along_input(1.0 + values["alpha"], x)
+        return kernels.scaled(x, alpha, layer.adapter.scratch)
 
-    def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
-        shift = values.get("bias")
-        if "scale" in values:
-            # The kernel's part is scaled, and not the layer's own bias.
-            own = layer.own_bias()
-            if own is not None:
-                back = -values["scale"] * own
-                shift = back if shift is None else shift + back
-            scale = layer.along_output(1.0 + values["scale"], y)
-            if shift is None:
-                return y * scale
-            return kernels.add_scaled(layer.along_output(shift, y), y, scale)
-        return y if shift is None else y + layer.along_output(shift, y)
+    def output_scale(self, values: dict) -> Any:
+        return 1.0 + values["scale"] if "scale" in values else None
+
+    def output_shift(self, values: dict) -> Any:
+        return values.get("bias")
 
     def fold(
         self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict

@@ -94,7 +94,8 @@ class SeededLowRank(Form):
         low = values["a"].call(layer.flat_input(x))
         low = low * layer.along_last(1.0 + values["middle"], low)
         wide = layer.output_axes_of(values["b"].call(low))
-        return kernels.add_scaled(y, wide, layer.along_output(values["out"], y))
+        out = layer.along_output(values["out"], y)
+        return kernels.add_scaled(y, wide, out, layer.adapter.in_place)
 
     def fold(
         self, layer: Any, kernel: np.ndarray, bias: np.ndarray, values: dict

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_randproj import kernels
 from keras_randproj import matrices
 from keras_randproj import projections
 from keras_randproj.adapters.forms.form import Form
@@ -98,8 +99,11 @@ class SeededUpdate(Form):
         a, b = self._factors(layer, values)
         # One product with both: the input is what takes time to read.
         (a0,) = values["a0"].weights
-        a = a + ops.cast(a0, a.dtype) * layer.matrix_shape[0] ** -0.5
-        low = layer.multiply(x, a)
+        a0 = ops.cast(a0, a.dtype) * layer.matrix_shape[0] ** -0.5
+        a = kernels.scale_and_shift(
+            a, None, ops.transpose(a0), layer.adapter.in_place
+        )
+        low = layer.multiply_transposed(x, a)
         return layer.add_product(y, low, b)
 
     def fold(
@@ -108,7 +112,7 @@ class SeededUpdate(Form):
         vector = ops.convert_to_tensor(values["vector"], "float32")
         found = self._factors(layer, {**values, "vector": vector})
         a, b = map(ops.convert_to_numpy, found)
-        return kernel + (values["a0"].materialize() + a) @ b, bias
+        return kernel + (values["a0"].materialize() + a.T) @ b, bias
 
     def signed(self, vector: Any, roots: Any) -> Any:
         """The numbers that factors are made of: the vector's, and minus them.
@@ -118,7 +122,17 @@ class SeededUpdate(Form):
         vector = vector * ops.cast(roots, vector.dtype)
         return ops.concatenate([vector, -vector], axis=-1)
 
+    def arranged(self, sizes: Any, index: np.ndarray) -> np.ndarray:
+        """The places of a layer's entries in the order of its computation.
+
+        The map has a by rows, and the product reads it by columns.
+        """
+        rows, _ = sizes.matrix_shape
+        a, b = np.split(index, [rows * self.rank])
+        return np.concatenate([a.reshape(rows, self.rank).T.ravel(), b])
+
     def _factors(self, layer, values):
+        """The transposed a, and b."""
         rows, cols = layer.matrix_shape
         # A bank looks it up once for all layers.
         signed = values.get("signed")
@@ -126,9 +140,8 @@ class SeededUpdate(Form):
             signed = self.signed(values["vector"], values["roots"])
         index, split = values["index"], rows * self.rank
         lead = (-1,) * (len(signed.shape) - 1)
-        a = ops.take(signed, index[:split], axis=-1)
-        b = ops.take(signed, index[split:], axis=-1)
+        both = kernels.take_last(signed, index, layer.adapter.scratch)
         return (
-            ops.reshape(a, (*lead, rows, self.rank)),
-            ops.reshape(b, (*lead, self.rank, cols)),
+            ops.reshape(both[..., :split], (*lead, self.rank, rows)),
+            ops.reshape(both[..., split:], (*lead, self.rank, cols)),
         )
