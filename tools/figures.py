@@ -146,9 +146,13 @@ def frontiers():
         of, words = rows[rows.dataset == data], f"test accuracy on {title}, %"
         frontier(f"frontier_{data}", of, "percent", words, ylim=limits)
     rows = with_times(Results("experiments/frontier_transformers").rows, "task")
-    gpt = rows[rows.task == "gpt"]
-    words = "loss a character, less is better"
-    frontier("frontier_gpt", gpt, "loss", words, ylim=(2.65, 2.1))
+    rows["percent"] = 100 * rows.accuracy
+    for task, quality, words, limits in (
+        ("gpt", "loss", "loss a character, less is better", (2.65, 2.1)),
+        ("vit", "percent", "test accuracy on CIFAR-10, %", (34, 40)),
+    ):
+        of = rows[rows.task == task]
+        frontier(f"frontier_{task}", of, quality, words, ylim=limits)
 
 
 def adapters_against_bytes(places):
