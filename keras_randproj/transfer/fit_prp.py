@@ -38,7 +38,7 @@ def fit_prp(
     Args:
         prp: A built `PRPDense` of depth 1.
         teacher: `Teacher` of one `Dense`.
-        options: `fit.Options`: `validation_split` and `verbose` count.
+        options: `fit.Options`: `validation_split` counts.
 
     Returns:
         A `DistillationReport`.
@@ -89,8 +89,6 @@ def fit_prp(
         method="prp",
         **errors,
     )
-    if options.verbose:
-        print(report)
     return report
 
 

@@ -215,7 +215,7 @@ class Pool:
         activation = eugen.features.feature_activation
         parts = [
             (kernel[:, kept], bias[kept], activation),
-            (head.kernel, head.bias, None),
+            (head.kernel, head.bias, eugen.activation),
         ]
         return dense_layers(eugen, inputs, parts, rank)
 

@@ -160,18 +160,19 @@ def outputs(layer, x):
     """A layer's outputs, some rows at a time.
 
     Args:
-        layer: Layer of `units` outputs.
+        layer: Layer.
         x: Array `(rows, input_dim)`.
 
     Returns:
         Array `(rows, units)`.
     """
+    if not len(x):
+        return np.zeros(layer.compute_output_shape(x.shape), "float32")
     parts = [
         ops.convert_to_numpy(layer(x[part]))
         for part in chunks(np.arange(len(x)))
     ]
-    empty = np.zeros((0, layer.units), "float32")
-    return np.concatenate(parts) if parts else empty
+    return np.concatenate(parts)
 
 
 def relative_error(function, judged):
