@@ -124,8 +124,9 @@ class Pool:
         """Finds the best directions; the products with these in their place.
 
         Args:
-            gram: Products of all features, their means taken off.
-            cross: Their products with the targets.
+            gram: Products of all features, their means taken off; they are
+                changed.
+            cross: Their products with the targets; they are changed.
         """
         start = len(gram) - self.directions.shape[1]
         if start == len(gram):
@@ -141,8 +142,11 @@ class Pool:
         self.directions = found
         mixed = gram[:start, start:] @ found
         inner = found.T @ inner @ found
-        gram = np.block([[gram[:start, :start], mixed], [mixed.T, inner]])
-        return gram, np.concatenate([cross[:start], found.T @ cross[start:]])
+        stop = start + found.shape[1]
+        gram[:start, start:stop], gram[start:stop, :start] = mixed, mixed.T
+        gram[start:stop, start:stop] = inner
+        cross[start:stop] = found.T @ cross[start:]
+        return gram[:stop, :stop], cross[:stop]
 
     def choose(
         self,
