@@ -92,7 +92,7 @@ def main():
         "python -m experiments.large_pool",
         [where()],
         found,
-        rows=rows,
+        fitted_to=rows,
         inputs=INPUTS,
         units=units,
         features=FEATURES,

@@ -112,7 +112,7 @@ def distill_layer(
     # They are read again for the rivals and the fine-tuning.
     source = Spool()
     for x, y, weights in rows.batches(data, batch_size):
-        source.append(x, _targets(teacher, x, y), weights)
+        source.append(_known(x), _known(_targets(teacher, x, y)), weights)
 
     def found():
         for x, y, weights in source:
@@ -160,6 +160,11 @@ def check(eugen: EUGenDense, options: Options) -> None:
             "`validation_split` must be in [0, 1). "
             f"Received: validation_split={split}"
         )
+
+
+def _known(array):
+    """As float32 where NumPy itself does not know the type, as bfloat16."""
+    return array.astype("float32") if array.dtype.kind == "V" else array
 
 
 def _targets(teacher, x, y):

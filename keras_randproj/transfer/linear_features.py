@@ -1,7 +1,5 @@
 """A EUGen that leaves the activation to the teacher's own."""
 
-from keras import activations
-
 from keras_randproj.layers import EUGenDense
 from keras_randproj.transfer.low_rank import is_linear
 from keras_randproj.transfer.rebuild import build_like
@@ -34,7 +32,8 @@ def before_activation(
         return None
     activation = teacher.activations[-1]
     config = eugen.get_config()
-    config["activation"] = activations.serialize(activation)
+    config["activation"] = activation
+    config["feature_activation"] = features.feature_activation
     if len(teacher.layers) == 1:
         if _linear(features) and is_linear(activation):
             return None
@@ -46,6 +45,7 @@ def before_activation(
             feature_activation=None,
             norm_feature=False,
             shift=None,
+            rows=None,
         )
     elif is_linear(activation):
         return None

@@ -133,7 +133,8 @@ class SumsToChooseBy(NormalEquations):
 
     def _mean_products(self):
         """They are handed over: of a large pool there is no room for two."""
-        products, self.features_features = self.features_features, None
+        products = self.features_features
+        self.features_features = np.zeros((0, 0))
         products /= self.weight
         return products
 

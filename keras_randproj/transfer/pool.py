@@ -83,6 +83,8 @@ class Pool:
         config = self.eugen.features.get_config()
         config["projection"] = matrices.serialize(self.family)
         config.update(
+            # As it is: a function of one's own need not be registered.
+            feature_activation=self.eugen.features.feature_activation,
             rows=rows,
             num_features=size,
             num_neurons=len(neurons),
@@ -229,6 +231,8 @@ class Pool:
         config = eugen.get_config()
         config["projection"] = matrices.serialize(self.family)
         config.update(
+            activation=eugen.activation,
+            feature_activation=eugen.features.feature_activation,
             rows=choice.rows.tolist(),
             num_features=len(choice.rows),
             num_neurons=len(choice.neurons),
