@@ -42,7 +42,7 @@ EPOCHS = 4
 MAIN, LOW_RANK = "rows and neurons chosen", "low rank"
 CHOSEN = {"neurons": True}
 BEST = "best of each"
-# Of training: a low rank breaks down at the rate that suits the others.
+# Of training: a low rank broke down at the rate that suits the others.
 RATES = {MAIN: 5e-4, LOW_RANK: 1e-4}
 VARIANTS = {
     MAIN: ({}, CHOSEN, True),
