@@ -1,5 +1,6 @@
 """A EUGen that leaves the activation to the teacher's own."""
 
+from keras_randproj import matrices
 from keras_randproj.layers import EUGenDense
 from keras_randproj.transfer.low_rank import is_linear
 from keras_randproj.transfer.rebuild import build_like
@@ -39,7 +40,9 @@ def before_activation(
             return None
         inputs = features.input_spec.axes[-1]
         numbers = features.num_features * (index + features.order * eugen.units)
+        family = matrices.get(features.family.name, **features.family.options())
         config.update(
+            projection=matrices.serialize(family),
             num_features=min(numbers // (index + eugen.units), inputs),
             order=1,
             feature_activation=None,

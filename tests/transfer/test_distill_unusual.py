@@ -67,7 +67,7 @@ def test_a_function_of_ones_own_as_activation(x):
 
 def test_chosen_rows_of_a_rule_stay_its_own(x):
     rule = to_eugen(
-        3, order=1, rows=[1, 4, 7], projection="gaussian", seed=1, shift=1.0
+        3, order=2, rows=[1, 4, 7], projection="gaussian", seed=1, shift=1.0
     )
     _, (report,) = distill(model_of(), x, {"hidden": rule}, verbose=0)
     assert report.error < report.mean_error
