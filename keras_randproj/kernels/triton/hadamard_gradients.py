@@ -51,7 +51,10 @@ def stage_gradients(
             CHOSEN=slots is not None,
         )
         if found is not None:
-            return _together(*found, upstream, x, alpha, signs, slots, scale)
+            run, programs = found
+            return _together(
+                run, programs, upstream, x, alpha, signs, slots, scale
+            )
     dx, inner = launch(
         upstream,
         [] if scale is None else [scale],
@@ -160,8 +163,9 @@ def gradients(
     """
     depth = len(signs)
     inward, outward = wanted
+    outer: Any = None
     if depth == 1:
-        alpha = alphas[0] if alphas else None
+        alpha: Any = alphas[0] if alphas else None
         dx, inner, outer = back(
             upstream, x, alpha, signs[0], slots, scale, *sizes, *wanted
         )
@@ -174,7 +178,6 @@ def gradients(
             ahead(entered[-1], [alpha], [sign], slot, None, None, *rest)
         )
     found: list = []
-    outer: Any = None
     for k in reversed(range(depth)):
         last = k == depth - 1
         alpha, sign, slot, *rest = stages[k]
