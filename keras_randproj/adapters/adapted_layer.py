@@ -51,6 +51,18 @@ class AdaptedLayer:
         """How many inputs can be scaled."""
         return self.sizes.input_channels
 
+    @property
+    def product_scratch(self) -> Any:
+        """Scratch memory for what only an activation reads, or `None`.
+
+        A layer for an activation may have an adapter, and scratch, itself.
+        """
+        activation = self.outer_activation
+        plain = activation is None or activation is keras.activations.linear
+        if plain or isinstance(activation, keras.layers.Layer):
+            return None
+        return self.adapter.scratch
+
     def own_bias(self) -> Any:
         """The layer's bias as a vector, or `None`."""
         bias = getattr(self, "bias", None)

@@ -160,7 +160,9 @@ class Adapter(WholeLayer):
         for form, values in found:
             y = form.after(layer, y, inputs, values)
         activation = layer.outer_activation
-        return y if activation is None else activation(y)
+        if activation is None:
+            return y
+        return kernels.out_of_scratch(activation(y), layer.product_scratch)
 
     def _modulation(self, layer, found, biased):
         """By what to multiply the base's output, and what to add then."""

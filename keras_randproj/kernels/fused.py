@@ -12,6 +12,26 @@ import keras
 from keras import ops
 
 
+def product(x, matrix, scratch=None):
+    """`x @ matrix`, of a matrix with two axes; for `scratch`, see `scaled`."""
+    matrix = ops.convert_to_tensor(matrix)
+    if scratch is None or not _on_torch(x, matrix):
+        return ops.matmul(x, matrix)
+    import torch
+
+    shape = (*x.shape[:-1], matrix.shape[-1])
+    place = scratch_memory(scratch, x, shape, "product")
+    return torch.matmul(x, matrix, out=place)
+
+
+def out_of_scratch(y, scratch):
+    """A result that lies in no scratch memory."""
+    if scratch is None or not _on_torch(y):
+        return y
+    lent = {each.untyped_storage().data_ptr() for each in scratch.values()}
+    return y.clone() if y.untyped_storage().data_ptr() in lent else y
+
+
 def add_product(y, x, matrix, in_place=False):
     """`y + x @ matrix`, of tensors that all have two axes or all three."""
     if not _on_torch(y, x, matrix):
@@ -65,16 +85,19 @@ def scaled(x, scale, scratch=None):
         return x * scale
     import torch
 
-    return torch.mul(x, scale, out=scratch_memory(scratch, x, x.shape))
+    return torch.mul(x, scale, out=scratch_memory(scratch, x, x.shape, "x"))
 
 
-def scratch_memory(scratch, like, shape):
-    """Memory of a dict for a result on PyTorch; `None` where it must be new."""
+def scratch_memory(scratch, like, shape, use):
+    """Memory of a dict for a result on PyTorch; `None` where it must be new.
+
+    Each use has its own: what is made of one may be written to another.
+    """
     import torch
 
     if not _overwrites():
         return None
-    key = tuple(shape), like.dtype, like.device
+    key = use, tuple(shape), like.dtype, like.device
     if key not in scratch:
         new = torch.empty(shape, dtype=like.dtype, device=like.device)
         scratch[key] = new

@@ -23,7 +23,7 @@ def take_last(array, index, scratch=None):
     place = None
     if scratch is not None:
         shape = (*array.shape[:-1], *index.shape)
-        place = scratch_memory(scratch, array, shape)
+        place = scratch_memory(scratch, array, shape, "taken")
     return torch.index_select(array, -1, index, out=place)
 
 
