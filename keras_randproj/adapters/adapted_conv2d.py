@@ -33,7 +33,7 @@ class AdaptedConv2D(AdaptedLayer, keras.layers.Conv2D):
     def multiply(self, x, matrix):
         # One kernel for all rows: `AdapterBank` refuses others.
         shape = (*self.kernel.shape[:3], matrix.shape[-1])
-        return self.convolution_op(x, ops.reshape(matrix, shape))
+        return self.convolution_op(x, kernels.reshape(matrix, shape))
 
     def probe_shape(self):
         sizes = [

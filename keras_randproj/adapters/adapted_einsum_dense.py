@@ -38,11 +38,11 @@ class AdaptedEinsumDense(AdaptedLayer, keras.layers.EinsumDense):
 
     def call(self, inputs, training=None):
         # Attention's outputs lie in pieces: they are put together once.
-        whole = ops.reshape(self.flat_input(inputs), ops.shape(inputs))
+        whole = kernels.reshape(self.flat_input(inputs), ops.shape(inputs))
         return self.adapter.apply(self, self._product, whole, biased=False)
 
     def _product(self, inputs):
-        matrix = ops.reshape(self.kernel, self.matrix_shape)
+        matrix = kernels.reshape(self.kernel, self.matrix_shape)
         x = self.flat_input(inputs)
         return self.output_axes_of(
             kernels.product(x, matrix, self.product_scratch)

@@ -27,4 +27,6 @@ from keras_randproj.kernels.reference.few_outputs import crowded as crowded
 from keras_randproj.kernels.rowwise import (
     matmul_transposed as matmul_transposed,
 )
+from keras_randproj.kernels.rowwise import reshape as reshape
 from keras_randproj.kernels.rowwise import take_last as take_last
+from keras_randproj.kernels.rowwise import take_rows as take_rows

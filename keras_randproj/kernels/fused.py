@@ -13,14 +13,16 @@ from keras import ops
 
 
 def product(x, matrix, scratch=None):
-    """`x @ matrix`, of a matrix with two axes; for `scratch`, see `scaled`."""
+    """`x @ matrix`; for `scratch`, see `scaled`."""
     matrix = ops.convert_to_tensor(matrix)
-    if scratch is None or not _on_torch(x, matrix):
+    if not _on_torch(x, matrix):
         return ops.matmul(x, matrix)
     import torch
 
-    shape = (*x.shape[:-1], matrix.shape[-1])
-    place = scratch_memory(scratch, x, shape, "product")
+    place = None
+    if scratch is not None:
+        shape = (*x.shape[:-1], matrix.shape[-1])
+        place = scratch_memory(scratch, x, shape, "product")
     return torch.matmul(x, matrix, out=place)
 
 
