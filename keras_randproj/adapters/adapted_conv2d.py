@@ -1,8 +1,8 @@
 """`keras.layers.Conv2D` with an adapter."""
 
 import keras
-from keras import ops
 
+from keras_randproj import kernels
 from keras_randproj.adapters.adapted_layer import AdaptedLayer
 from keras_randproj.adapters.sizes import Sizes
 from keras_randproj.transfer.dense_view import Unsuitable

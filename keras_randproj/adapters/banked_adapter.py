@@ -101,7 +101,9 @@ class BankedAdapter(Adapter):
             own = {}
             for name, shape in part.form.vectors(layer).items():
                 size = math.prod(shape)
-                own[name] = kernels.reshape(found[:, at : at + size], (-1, *shape))
+                own[name] = kernels.reshape(
+                    found[:, at : at + size], (-1, *shape)
+                )
                 at += size
             if part.form.shared_size():
                 own["signed"] = self.rows.signed[id(self.shared), dtype]

@@ -1,5 +1,6 @@
 """How a product with a projection is computed."""
 
+from keras_randproj.kernels.activated import activated as activated
 from keras_randproj.kernels.dispatch import IMPLEMENTATIONS as IMPLEMENTATIONS
 from keras_randproj.kernels.dispatch import (
     check_implementation as check_implementation,
