@@ -5,14 +5,14 @@ writes the product out and reads it again, which is most of what a small
 adapter costs. Fresh memory costs it more than the arithmetic, too: where no
 gradient is wanted, a sum takes the place of `y` with `in_place`, and what is
 needed for a moment only the place of what was, in a dict of scratch memory.
-Neither is for what a function transform of PyTorch, such as `vmap`, may see.
+Neither is done under a function transform of PyTorch, such as `vmap`.
 """
 
 import keras
 from keras import ops
 
 
-def product(x, matrix, scratch=None):
+def product(x, matrix, scratch=None, use="product"):
     """`x @ matrix`; for `scratch`, see `scaled`."""
     matrix = ops.convert_to_tensor(matrix)
     if not _on_torch(x, matrix):
@@ -22,7 +22,7 @@ def product(x, matrix, scratch=None):
     place = None
     if scratch is not None:
         shape = (*x.shape[:-1], matrix.shape[-1])
-        place = scratch_memory(scratch, x, shape, "product")
+        place = scratch_memory(scratch, x, shape, use)
     return torch.matmul(x, matrix, out=place)
 
 
@@ -120,7 +120,11 @@ def _overwrites():
     """Whether PyTorch computes at once, and needs nothing for a gradient."""
     import torch
 
-    return not (torch.is_grad_enabled() or torch.compiler.is_compiling())
+    return not (
+        torch.is_grad_enabled()
+        or torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+    )
 
 
 def _sum(x, y):

@@ -107,7 +107,7 @@ class SeededLowRank(Form):
             if len(out.shape) == 1:
                 # Nothing as large as the output is kept for a gradient.
                 return layer.add_product(y, low, b * out)
-            wide = kernels.product(low, b, layer.adapter.scratch)
+            wide = kernels.product(low, b, layer.adapter.scratch, "wide")
         wide = layer.output_axes_of(wide)
         out = layer.along_output(out, y)
         return kernels.add_scaled(y, wide, out, layer.adapter.in_place)
