@@ -28,7 +28,7 @@ def product(x, matrix, scratch=None, use="product"):
 
 def out_of_scratch(y, scratch):
     """A result that lies in no scratch memory."""
-    if scratch is None or not _on_torch(y):
+    if not scratch or not _on_torch(y):
         return y
     lent = {each.untyped_storage().data_ptr() for each in scratch.values()}
     return y.clone() if y.untyped_storage().data_ptr() in lent else y
