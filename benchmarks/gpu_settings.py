@@ -153,6 +153,8 @@ def gradient_call(order, setting):
     signs = vector.float().reshape(1, order)
 
     def call(x):
+        # Launchers of other settings are forgotten.
+        hadamard_gradients.launcher.cache_clear()
         with mock.patch.object(
             hadamard_gradients, "gradient_setting", return_value=setting
         ):

@@ -24,7 +24,7 @@ from benchmarks.no_gpu import no_gpu
 from experiments import results_file
 
 # Of Dense few features, whose product costs a CPU little; of ours an order
-# whose gradients are one kernel in bfloat16, as those of larger ones are.
+# whose gradients are one kernel, as those of larger ones are.
 DENSE_SIZE, SIZE, BATCH = 64, 256, 1
 ROUNDS, CALLS = 200, 10
 POLICIES = "float32", "mixed_bfloat16"

@@ -88,4 +88,5 @@ def no_gpu():
             requirements._remember.cache_clear()
             hadamard.launcher.cache_clear()
             hadamard_gradients.launcher.cache_clear()
+            product.launcher.cache_clear()
             triton.runtime.driver._active = before

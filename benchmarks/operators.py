@@ -37,7 +37,23 @@ OURS = {
         {"projection": "rademacher", "storage": "seed"},
         "triton",
     ),
+    "hadamard, depth 3, reference": (
+        {"projection": "hadamard", "depth": 3},
+        "reference",
+    ),
     "gaussian": ({"projection": "gaussian"}, "reference"),
+    "gaussian, depth 3": ({"projection": "gaussian", "depth": 3}, "reference"),
+    "rademacher": ({"projection": "rademacher"}, "reference"),
+    "sparse_ternary": ({"projection": "sparse_ternary"}, "reference"),
+    "orthogonal": ({"projection": "orthogonal"}, "reference"),
+    "rademacher, packed": (
+        {"projection": "rademacher", "storage": "packed"},
+        "triton",
+    ),
+    "sparse_ternary, packed": (
+        {"projection": "sparse_ternary", "storage": "packed"},
+        "triton",
+    ),
 }
 
 

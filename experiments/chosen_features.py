@@ -151,54 +151,30 @@ def of_mlp(settings):
 # The head is stored in any case: a layer that is merged with it costs 5 numbers
 # a row, and what that spares goes to the two layers before.
 MERGED_ROWS = 1000
-LINEAR = {"feature_activation": None, "shift": None}
-SPLIT = {**CHOSEN, "split": True, "pool": 1024}
-MERGED = {**SPLIT, "merged": MERGED_ROWS}
+MERGED = {**CHOSEN, "merged": MERGED_ROWS}
+# Features that have the ReLU themselves, with nothing behind them.
+IMITATE = {"keep_activation": False}
+IMITATED = ", the ReLU imitated"
+WITH_HEAD = ", last layer merged with the head"
+BEST = {"method": "best"}
 
 FIELDS = [
-    ("first rows", 64, {}, EUGEN, False),
+    ("rows and directions", 64, {}, CHOSEN, True),
+    (f"rows and directions{WITH_HEAD}", 78, {}, MERGED, True),
     ("low rank", 64, {}, LOW_RANK, False),
-    ("the best of each", 64, {}, {**CHOSEN, "method": "best"}, True),
-    # The ReLU is kept: before it a layer is linear, and so are all features.
-    ("rows and directions before the ReLU", 64, LINEAR, SPLIT, True),
+    ("the best of each", 64, {}, {**CHOSEN, **BEST}, True),
+    (f"the best of each{WITH_HEAD}", 78, {}, {**MERGED, **BEST}, True),
+    ("first rows", 64, {}, EUGEN, False),
+    (f"first rows{IMITATED}", 64, {}, IMITATE, False),
+    (f"rows and neurons{IMITATED}", 64, {}, {**CHOSEN, **IMITATE}, True),
     (
-        "rows and directions before the ReLU, last layer merged with the head",
-        78,
-        LINEAR,
-        MERGED,
-        True,
-    ),
-    (
-        "rows and neurons chosen, last layer merged with the head",
+        f"rows and neurons{IMITATED}{WITH_HEAD}",
         78,
         {},
-        {**CHOSEN, "merged": MERGED_ROWS},
-        True,
-    ),
-    ("rows and neurons chosen", 64, {}, CHOSEN, True),
-    (
-        "the best of each, last layer merged with the head",
-        78,
-        LINEAR,
-        {**MERGED, "method": "best"},
+        {**MERGED, **IMITATE},
         True,
     ),
 ]
-
-
-def split(field):
-    """A field whose ReLUs are layers of their own."""
-    layers = [keras.Input(field.input_shape[1:])]
-    for layer in field.layers:
-        linear = layer.__class__.from_config(
-            {**layer.get_config(), "activation": "linear"}
-        )
-        layers.append(linear)
-        if layer.name != "head":
-            layers.append(keras.layers.Activation("relu"))
-    model = keras.Sequential(layers)
-    model.set_weights(field.get_weights())
-    return model
 
 
 def of_field(settings):
@@ -235,9 +211,7 @@ def of_field(settings):
         }
         if merged := options.pop("merged", None):
             rules["hidden_4"] = feed_forwards(merged, seed=seed)
-            options["pool"] = max(options["pool"], 2 * merged)
-        given = split(teacher) if options.pop("split", False) else teacher
-        student, reports = distill(given, points, rules, **options)
+        student, reports = distill(teacher, points, rules, **options)
         return student, reports, {"psnr": judged(student)}
 
     return row
@@ -299,6 +273,7 @@ def main():
                         "neurons": [r.neurons for r in reports],
                         "directions": [r.residual_rank for r in reports],
                         "methods": [r.method for r in reports],
+                        "activations": [r.keeps_activation for r in reports],
                     }
                 )
                 print(rows[-1], flush=True)

@@ -175,6 +175,7 @@ def test_a_quantized_model_is_saved_and_loaded(kind, tmp_path):
     assert digests(again) == digests(model)
 
 
+@pytest.mark.one_backend
 def test_a_quantized_block_is_saved_and_loaded(tmp_path):
     model = blocks()
     x = X.reshape(-1, 4, 6)
@@ -209,6 +210,7 @@ def test_a_file_that_adapts_what_is_not_there_is_refused():
             )
 
 
+@pytest.mark.one_backend
 def test_weights_of_a_quantized_model_do_not_fit_a_plain_one(tmp_path):
     model = model_of()
     quantized(model)
@@ -217,6 +219,7 @@ def test_weights_of_a_quantized_model_do_not_fit_a_plain_one(tmp_path):
         model_of().load_weights(tmp_path / "m.weights.h5")
 
 
+@pytest.mark.one_backend
 def test_numbers_are_not_taken_from_quantized_layers():
     eugen = EUGenDense(5, 8, seed=1)
     dense = keras.layers.Dense(5)
@@ -239,7 +242,9 @@ def test_numbers_are_not_taken_from_quantized_layers():
 # Low-rank adapters.
 
 
-@pytest.mark.parametrize("mode", [None, "int8"])
+@pytest.mark.parametrize(
+    "mode", [None, pytest.param("int8", marks=pytest.mark.one_backend)]
+)
 def test_lora_on_the_neighbours_and_on_a_head(mode, tmp_path):
     model = model_of()
     if mode:

@@ -134,6 +134,9 @@ class HeldMatrix:
             shapes = {"matrix": (rows, cols)}
         for name, shape in shapes.items():
             dtype = "int32" if name in INTEGERS else None
+            if name == "matrix" and _is_exact(self.family, layer.compute_dtype):
+                # Else a call would cast it, and keep that copy as well.
+                dtype = layer.compute_dtype
             # Kernels read signs of any dtype: there they need no cast.
             autocast = name != "signs"
             weights[name] = add(name).add_weight(
@@ -324,3 +327,11 @@ class HeldMatrix:
     @classmethod
     def from_config(cls, config: Config) -> Self:
         return cls(**config)
+
+
+def _is_exact(family, dtype):
+    """Whether a dtype holds the entries of a family as they are."""
+    if not isinstance(family, matrices.TiledFamily):
+        return False
+    entries = family.spec().values
+    return np.array_equal(entries.astype(dtype).astype("float32"), entries)

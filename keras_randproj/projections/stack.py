@@ -58,6 +58,8 @@ class ProjectionStack:
         self.projections: list[Projection] = []
         # `(start, stop)` of stages that one implementation computes.
         self.runs: list[tuple[int, int]] = []
+        # Of each stage the operand, a factor and the two multiplied.
+        self.scaled: list[Any] = [(None, 1.0, None)] * depth
         several = isinstance(projection, (list, tuple))
         items: Any = projection if several else [projection]
         found = [_family_or_projection(item) for item in items]
@@ -155,14 +157,9 @@ class ProjectionStack:
             Tensor `(batch, ..., units)`.
         """
         for start, stop in self.runs:
-            part = self.projections[start:stop]
             last = stop == self.depth
-            factors = [multiplier] * len(part)
-            if last:
-                factors[-1] *= multiplier
             operands = [
-                p.held.operands[p.is_transposed].times(factor)
-                for p, factor in zip(part, factors, strict=True)
+                self._operand(k, multiplier) for k in range(start, stop)
             ]
             inputs = kernels.modulate(
                 operands,
@@ -170,9 +167,25 @@ class ProjectionStack:
                 alphas[start:stop],
                 scale if last else None,
                 bias if last else None,
-                part[0].implementation,
+                self.projections[start].implementation,
             )
         return inputs
+
+    def _operand(self, k, multiplier):
+        """That of a stage, with the multipliers of what is next to it.
+
+        It is kept: to make it in each call would cost the host more than all
+        else that is done here.
+        """
+        projection = self.projections[k]
+        operand = projection.held.operands[projection.is_transposed]
+        last = k == self.depth - 1
+        factor = multiplier * multiplier if last else multiplier
+        known, by, scaled = self.scaled[k]
+        if known is not operand or by != factor:
+            scaled = operand.times(factor)
+            self.scaled[k] = operand, factor, scaled
+        return scaled
 
     @property
     def has_stage_seeds(self) -> bool:

@@ -56,6 +56,7 @@ def distill(
     pool: int | None = None,
     neurons: bool = False,
     method: str = "eugen",
+    keep_activation: bool | str = "auto",
     rivals: bool = True,
 ) -> Distillation:
     """Replaces layers of a trained model and fits them in closed form.
@@ -96,6 +97,12 @@ def distill(
             many stored numbers, as plain dense layers, `"low_rank"` and
             `"neurons"` (with `pool`, the best of the teacher's own); or
             `"best"`, for each layer the one of least error on held-out rows.
+        keep_activation: Whether a EUGen ends in the activation of the layer
+            that it replaces. Its features, chosen random rows and directions
+            of no activation, then stand for the linear part of a dense layer;
+            of a feed-forward block they are as the rule says. `"auto"` keeps
+            what has the smaller error on held-out rows. `False` where a
+            layer is merged with the next one, see `merge`.
         rivals: As there.
 
     Returns:
@@ -118,6 +125,8 @@ def distill(
     """
     one_of("inputs", inputs, ("student", "teacher"))
     one_of("method", method, METHODS)
+    if not isinstance(keep_activation, bool):
+        one_of("keep_activation", keep_activation, ("auto",))
     options = Options(
         ridge=ridge,
         validation_split=validation_split,
@@ -128,6 +137,7 @@ def distill(
         neurons=neurons,
         rivals=rivals,
         method=method,
+        keep_activation=keep_activation,
         verbose=verbose,
     )
     rules = Rules(replace)
@@ -141,6 +151,8 @@ def distill(
             check(item.new, options)
             fitted = fit(item.new, teacher, options)
         reports.append(fitted.report)
+        if verbose:
+            print(fitted.report)
         found.put(item, fitted.layer)
     done = conversion(model, rules, verbose=verbose, made=found.made)
     return Distillation(done.model, reports)

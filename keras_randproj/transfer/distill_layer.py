@@ -13,7 +13,6 @@ from keras_randproj.transfer import rows
 from keras_randproj.transfer.distillation_report import DistillationReport
 from keras_randproj.transfer.fit import Options
 from keras_randproj.transfer.fit import fit
-from keras_randproj.transfer.low_rank import is_linear
 from keras_randproj.transfer.spool import Spool
 from keras_randproj.transfer.teacher import Teacher
 from keras_randproj.transfer.teacher import dense_layers
@@ -47,7 +46,9 @@ def distill_layer(
     The layer gets other weights: choose before it is part of a model.
 
     Args:
-        eugen: `EUGenDense` without output activation. Its head is replaced.
+        eugen: `EUGenDense`, whose head is replaced. Where it has an output
+            activation, that is the teacher's, and the head is fitted to what
+            goes into it. Without one, features imitate the activation.
         teacher: Layer or callable that gives the targets, with its activation;
             `None` where data holds pairs.
         data: Inputs of the layer: an array or an iterable of batches (a
@@ -111,7 +112,7 @@ def distill_layer(
     # They are read again for the rivals and the fine-tuning.
     source = Spool()
     for x, y, weights in rows.batches(data, batch_size):
-        source.append(x, _targets(teacher, x, y), weights)
+        source.append(_known(x), _known(_targets(teacher, x, y)), weights)
 
     def found():
         for x, y, weights in source:
@@ -122,7 +123,10 @@ def distill_layer(
 
     # A teacher that was not built is by now.
     source_of_rows = Teacher(found, **dense_layers(teacher))
-    return fit(eugen, source_of_rows, options).report
+    report = fit(eugen, source_of_rows, options).report
+    if verbose:
+        print(report)
+    return report
 
 
 def check(eugen: EUGenDense, options: Options) -> None:
@@ -139,11 +143,6 @@ def check(eugen: EUGenDense, options: Options) -> None:
         raise ValueError("`neurons` needs a `pool`. Received: pool=None")
     if not isinstance(eugen, EUGenDense):
         raise ValueError(f"`eugen` must be a `EUGenDense`. Received: {eugen}")
-    if not is_linear(eugen.activation):
-        raise ValueError(
-            "`eugen` must have no output activation: its features stand in "
-            f"for the teacher's. Received: activation={eugen.activation}"
-        )
     if eugen.head.quantization_mode is not None or eugen.head.lora_enabled:
         raise ValueError(
             f"`eugen` must have a plain head, which is replaced. Received: "
@@ -161,6 +160,11 @@ def check(eugen: EUGenDense, options: Options) -> None:
             "`validation_split` must be in [0, 1). "
             f"Received: validation_split={split}"
         )
+
+
+def _known(array):
+    """As float32 where NumPy itself does not know the type, as bfloat16."""
+    return array.astype("float32") if array.dtype.kind == "V" else array
 
 
 def _targets(teacher, x, y):

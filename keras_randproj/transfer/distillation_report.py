@@ -32,6 +32,8 @@ class DistillationReport:
         low_rank_in_memory_rank: That rank.
         neurons_error: Of the teacher's neurons alone, as many as store as
             many numbers, chosen likewise; `None` without a pool.
+        keeps_activation: Whether the EUGen ends in the teacher's activation,
+            and so stands for the linear part of the layer alone.
         method: What stands in the layer's place, see `distill`; `"prp"` for
             a `PRPDense`.
 
@@ -62,7 +64,14 @@ class DistillationReport:
     low_rank_in_memory_error: float | None = None
     low_rank_in_memory_rank: int | None = None
     neurons_error: float | None = None
+    keeps_activation: bool = False
     method: str = "eugen"
+
+    @property
+    def final_error(self) -> float:
+        """The error after fine-tuning, if there was any."""
+        tuned = self.fine_tuned_error
+        return self.error if tuned is None else tuned
 
     @property
     def best_rival(self) -> str | None:
@@ -98,6 +107,8 @@ class DistillationReport:
             for name, error in rest
             if error is not None
         ]
+        if self.keeps_activation:
+            lines.append("  It ends in the teacher's own activation.")
         if self.best_rival:
             lines.append(f"  Here {self.best_rival} would be better.")
         return "\n".join(lines)

@@ -38,7 +38,7 @@ def fit_prp(
     Args:
         prp: A built `PRPDense` of depth 1.
         teacher: `Teacher` of one `Dense`.
-        options: `fit.Options`: `validation_split` and `verbose` count.
+        options: `fit.Options`: `validation_split` counts.
 
     Returns:
         A `DistillationReport`.
@@ -46,6 +46,8 @@ def fit_prp(
     split = options.validation_split
     training, held_out = _split(teacher, split)
     held_out = [(x, y, w) for x, y, w, *_ in held_out if len(x)]
+    if not held_out:
+        held_out = [(x, y, w) for x, y, w, *_ in teacher.rows()]
     train = _sums(prp, teacher, training)
     gram, cross, mean_x, mean_y = train.centred(prp.use_bias)
     matrix = prp.projection.materialize()
@@ -89,8 +91,6 @@ def fit_prp(
         method="prp",
         **errors,
     )
-    if options.verbose:
-        print(report)
     return report
 
 
@@ -101,6 +101,8 @@ def _split(teacher, split):
         seen = 0
         for x, y, *rest in teacher.rows():
             out = rows.held_out(seen, len(x), split) == chosen
+            rows.check_finite(x, seen, "Inputs in `data`")
+            rows.check_finite(y, seen, "Targets")
             seen += len(x)
             yield x[out], y[out], *(a if a is None else a[out] for a in rest)
 
@@ -115,6 +117,10 @@ def _sums(prp, teacher, training):
         if not is_linear(prp.activation):
             y = (x if own is None else own) @ kernel + bias
         sums.add(x, y, weights)
+    if not sums.rows:
+        raise ValueError(
+            "`data` must have at least one row to solve on. Received: none"
+        )
     return sums
 
 

@@ -82,7 +82,10 @@ class LowRank:
         last = k == len(self.layers) - 1
         for x, y, weights, teachers, inner in pairs:
             if not last or not is_linear(self.activations[k]):
-                y = self._teachers_own(k, x if teachers is None else teachers)
+                own = x if teachers is None else teachers
+                y = before_activation(
+                    self.layers[: k + 1], self.activations, own
+                )
             x = self._given(x)
             if sums is None:
                 sums = NormalEquations(x.shape[1], y.shape[1])
@@ -108,25 +111,34 @@ class LowRank:
         for (left, right, bias), activation in zip(
             self.factors, self.activations, strict=False
         ):
-            x = _activated(activation, (x @ left) @ right + bias)
+            x = activated(activation, (x @ left) @ right + bias)
         return x
-
-    def _teachers_own(self, k, x):
-        """What the teacher's layer gives before its activation."""
-        for layer, activation in zip(
-            self.layers[:k], self.activations, strict=False
-        ):
-            kernel, bias = kernel_and_bias(layer)
-            x = _activated(activation, x @ kernel + bias)
-        kernel, bias = kernel_and_bias(self.layers[k])
-        return x @ kernel + bias
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """The outputs for inputs `(rows, input_dim)`."""
         return self._given(x)
 
 
-def _activated(activation, x):
+def before_activation(
+    layers: Sequence[Any], activations: Sequence[Any], x: np.ndarray
+) -> np.ndarray:
+    """What the last of some dense layers gives before its activation.
+
+    Args:
+        layers: `Dense` layers that follow each other.
+        activations: What is applied after each.
+        x: Array `(rows, input_dim)`.
+    """
+    *before, last = layers
+    for layer, activation in zip(before, activations, strict=False):
+        kernel, bias = kernel_and_bias(layer)
+        x = activated(activation, x @ kernel + bias)
+    kernel, bias = kernel_and_bias(last)
+    return x @ kernel + bias
+
+
+def activated(activation: Any, x: np.ndarray) -> np.ndarray:
+    """An activation's values."""
     if is_linear(activation):
         return x
     return ops.convert_to_numpy(activation(ops.convert_to_tensor(x, "float32")))

@@ -73,12 +73,15 @@ class NormalEquations:
         """
         mean_x = self.features / self.weight * bool(use_bias)
         mean_y = self.targets / self.weight * bool(use_bias)
-        gram = self.features_features / self.weight
+        gram = self._mean_products()
         for start in range(0, len(gram), BLOCK):
             part = slice(start, start + BLOCK)
             gram[part] -= np.outer(mean_x[part], mean_x)
         cross = self.features_targets / self.weight - np.outer(mean_x, mean_y)
         return gram, cross, mean_x, mean_y
+
+    def _mean_products(self):
+        return self.features_features / self.weight
 
     def squared_error(self, kernel, bias):
         """Sum over all rows of `||features @ kernel + bias - targets||^2`."""
@@ -110,7 +113,7 @@ class SumsToChooseBy(NormalEquations):
     Rows are multiplied in float32, which takes half the time, after the means
     of the first ones were taken off the features: those would be most of the
     sums, and so of their rounding errors. Weights of what was chosen are
-    solved for on sums of its own.
+    solved for on sums of its own, so `centred` can be called once.
 
     Args:
         num_features: Integer, columns of the features.
@@ -127,6 +130,13 @@ class SumsToChooseBy(NormalEquations):
         if self.pilot is None:
             self.pilot = features.mean(axis=0) * bool(self.use_bias)
         super().add(features - self.pilot, targets, weights)
+
+    def _mean_products(self):
+        """They are handed over: of a large pool there is no room for two."""
+        products = self.features_features
+        self.features_features = np.zeros((0, 0))
+        products /= self.weight
+        return products
 
 
 def scaled_solve(gram, cross, ridge):

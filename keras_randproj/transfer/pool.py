@@ -83,6 +83,8 @@ class Pool:
         config = self.eugen.features.get_config()
         config["projection"] = matrices.serialize(self.family)
         config.update(
+            # As it is: a function of one's own need not be registered.
+            feature_activation=self.eugen.features.feature_activation,
             rows=rows,
             num_features=size,
             num_neurons=len(neurons),
@@ -124,8 +126,9 @@ class Pool:
         """Finds the best directions; the products with these in their place.
 
         Args:
-            gram: Products of all features, their means taken off.
-            cross: Their products with the targets.
+            gram: Products of all features, their means taken off; they are
+                changed.
+            cross: Their products with the targets; they are changed.
         """
         start = len(gram) - self.directions.shape[1]
         if start == len(gram):
@@ -141,8 +144,11 @@ class Pool:
         self.directions = found
         mixed = gram[:start, start:] @ found
         inner = found.T @ inner @ found
-        gram = np.block([[gram[:start, :start], mixed], [mixed.T, inner]])
-        return gram, np.concatenate([cross[:start], found.T @ cross[start:]])
+        stop = start + found.shape[1]
+        gram[:start, start:stop], gram[start:stop, :start] = mixed, mixed.T
+        gram[start:stop, start:stop] = inner
+        cross[start:stop] = found.T @ cross[start:]
+        return gram[:stop, :stop], cross[:stop]
 
     def choose(
         self,
@@ -215,7 +221,7 @@ class Pool:
         activation = eugen.features.feature_activation
         parts = [
             (kernel[:, kept], bias[kept], activation),
-            (head.kernel, head.bias, None),
+            (head.kernel, head.bias, eugen.activation),
         ]
         return dense_layers(eugen, inputs, parts, rank)
 
@@ -225,6 +231,8 @@ class Pool:
         config = eugen.get_config()
         config["projection"] = matrices.serialize(self.family)
         config.update(
+            activation=eugen.activation,
+            feature_activation=eugen.features.feature_activation,
             rows=choice.rows.tolist(),
             num_features=len(choice.rows),
             num_neurons=len(choice.neurons),

@@ -131,7 +131,8 @@ class Slot(keras.layers.Layer):
     """
 
     def __init__(self, layer: Any, calls: "_Calls") -> None:
-        super().__init__(name=layer.name, dtype=layer.dtype_policy)
+        # Not the policy itself: a quantized one is for layers that know it.
+        super().__init__(name=layer.name, dtype=layer.compute_dtype)
         self.content = _Content(layer, calls)
 
     def call(self, inputs, mask=None):

@@ -32,7 +32,8 @@ def batches(data, batch_size, inputs=1):
         data = iter(data)
     if isinstance(data, keras.utils.PyDataset):
         data = map(data.__getitem__, range(data.num_batches))
-    leaves = keras.tree.flatten(data)
+    # Of `(inputs, None, weights)` as well.
+    leaves = [x for x in keras.tree.flatten(data) if x is not None]
     if all(hasattr(leaf, "shape") for leaf in leaves):
         yield from _slices(data, leaves, batch_size)
         return
@@ -40,7 +41,9 @@ def batches(data, batch_size, inputs=1):
         if isinstance(batch, list):
             batch = tuple(batch)
         parts = keras.utils.unpack_x_y_sample_weight(batch)
-        yield tuple(map(_numpy, parts))
+        found = tuple(map(_numpy, parts))
+        if all(len(leaf) for leaf in keras.tree.flatten(found[0])):
+            yield found
 
 
 def _are_inputs(data, inputs):
@@ -160,18 +163,19 @@ def outputs(layer, x):
     """A layer's outputs, some rows at a time.
 
     Args:
-        layer: Layer of `units` outputs.
+        layer: Layer.
         x: Array `(rows, input_dim)`.
 
     Returns:
         Array `(rows, units)`.
     """
+    if not len(x):
+        return np.zeros(layer.compute_output_shape(x.shape), "float32")
     parts = [
         ops.convert_to_numpy(layer(x[part]))
         for part in chunks(np.arange(len(x)))
     ]
-    empty = np.zeros((0, layer.units), "float32")
-    return np.concatenate(parts) if parts else empty
+    return np.concatenate(parts)
 
 
 def relative_error(function, judged):

@@ -61,6 +61,7 @@ QUICK = [
     ("float16", 64, "chosen"),
     ("float16", 8192, "sums"),
     ("float32", 128, "stages"),
+    ("float32", 2048, "gradients"),
     ("float32", 4096, "sums"),
 ]
 

@@ -28,6 +28,10 @@ CASES = {
         {"units": 256, "dtype": "bfloat16"},
         {"size": 256},
     ),
+    "from a seed": (
+        {"projection": "sparse_ternary", "storage": "seed"},
+        {"rows": 1},
+    ),
 }
 
 

@@ -1,13 +1,10 @@
 """A kernel that was launched before gets what Triton would give it."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import pytest
+from without_interpreter import told_by
 
 if keras.backend.backend() != "torch":
     pytest.skip("Kernels are launched so on torch", allow_module_level=True)
@@ -16,19 +13,8 @@ if keras.backend.backend() != "torch":
 @pytest.fixture(scope="module")
 def launches(tmp_path_factory):
     script = Path(__file__).with_name("record_launches.py")
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(script.parents[2]), *sys.path]),
-        "TRITON_CACHE_DIR": str(tmp_path_factory.mktemp("triton")),
-    }
-    told = subprocess.run(
-        [sys.executable, "-W", "ignore", script],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert told.returncode == 0, told.stderr[-4000:]
-    return json.loads(told.stdout.splitlines()[-1])
+    cache = tmp_path_factory.mktemp("triton")
+    return told_by(script, TRITON_CACHE_DIR=str(cache))
 
 
 def test_every_case_is_launched(launches):
@@ -38,6 +24,7 @@ def test_every_case_is_launched(launches):
         ("depth", "tile_kernel"),
         ("unaligned", "tile_kernel"),
         ("all gradients at once", "gradient_kernel"),
+        ("from a seed", "few_rows_kernel"),
     ]
 
 

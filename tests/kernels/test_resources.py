@@ -1,14 +1,11 @@
 """Every Triton kernel compiles, and fits a GPU of either generation."""
 
 import importlib.util
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import pytest
+from without_interpreter import told_by
 
 from keras_randproj.kernels.triton.requirements import SHARED_BYTES
 
@@ -21,18 +18,7 @@ SPILLED = {80: 600, 90: 192}
 
 @pytest.fixture(scope="module")
 def compiled():
-    script = Path(__file__).with_name("compile_kernels.py")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    environment.pop("TRITON_INTERPRET", None)
-    told = subprocess.run(
-        [sys.executable, "-W", "ignore", script],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert told.returncode == 0, told.stderr[-4000:]
-    return json.loads(told.stdout.splitlines()[-1])
+    return told_by(Path(__file__).with_name("compile_kernels.py"))
 
 
 @pytest.mark.parametrize("capability", SPILLED)

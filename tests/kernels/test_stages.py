@@ -41,6 +41,13 @@ def test_half_precision(name, turned, dtype, rng):
 
 
 @pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("turned", [False, True], ids=["P", "P^T"])
+def test_all_gradients_at_once(name, turned, rng):
+    """From this order on a kernel gives those of a stage."""
+    check(name, (256, 250), turned, "float32", rng)
+
+
+@pytest.mark.parametrize("name", NAMED)
 def test_an_empty_batch(name, rng):
     check(name, (13, 16, 16, 5), False, "float32", rng, batch=0)
 

@@ -378,6 +378,7 @@ def test_a_model_that_is_not_built():
         convert(sequential(), {"*": to_prp()}, verbose=0, ridge=1.0)
 
 
+@pytest.mark.one_backend
 def test_mobilenet():
     model = keras.applications.MobileNetV2(
         weights=None, input_shape=(32, 32, 3), classes=5, alpha=0.35
@@ -392,7 +393,13 @@ def test_mobilenet():
             np.testing.assert_array_equal(w, v)
 
 
-@pytest.mark.parametrize("name", ["BertBackbone", "GPT2Backbone"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("BertBackbone", marks=pytest.mark.one_backend),
+        "GPT2Backbone",
+    ],
+)
 def test_keras_hub(name, rng):
     model = getattr(keras_hub.models, name)(
         vocabulary_size=50,

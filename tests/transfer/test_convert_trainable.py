@@ -164,6 +164,7 @@ def freeze_a_weight(model):
 WAYS = (freeze_all, freeze_one_by_one, thaw_inside_frozen, freeze_a_weight)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("make", "rules"), CASES)
 def test_flags_are_those_of_the_model(make, rules, way):

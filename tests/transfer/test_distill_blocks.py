@@ -135,6 +135,7 @@ def test_what_another_operation_uses_is_no_block(x):
         distill(model, x, RULES, verbose=0)
 
 
+@pytest.mark.one_backend
 def test_a_backbone_of_keras_hub(rng):
     teacher = keras_hub.models.BertBackbone(
         vocabulary_size=50,
@@ -160,6 +161,7 @@ def test_a_backbone_of_keras_hub(rng):
     assert np.linalg.norm(found - wanted) < 0.5 * np.linalg.norm(wanted)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("method", ["low_rank", "neurons", "best"])
 def test_the_best_of_several_methods(method, x):
     teacher = sequential()
@@ -201,7 +203,14 @@ def test_methods_take_sequences_of_any_length(method, rng):
     assert np.linalg.norm(found - wanted) < 0.9 * np.linalg.norm(wanted)
 
 
-@pytest.mark.parametrize("method", ["low_rank", "neurons", "eugen"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param("low_rank", marks=pytest.mark.one_backend),
+        pytest.param("neurons", marks=pytest.mark.one_backend),
+        "eugen",
+    ],
+)
 def test_methods_hand_masks_on(method, rng, tmp_path, recwarn):
     """Pads of any length change nothing, after a reload neither."""
     tokens = rng.integers(1, 30, (60, 5))
@@ -231,6 +240,7 @@ def test_methods_hand_masks_on(method, rng, tmp_path, recwarn):
     assert not [w for w in recwarn if "destroy the mask" in str(w.message)]
 
 
+@pytest.mark.one_backend
 def test_a_rule_for_the_second_of_three_layers(x):
     """The first two would be a block, too, but no rule names their first."""
     teacher = keras.Sequential(
@@ -251,6 +261,7 @@ def test_a_rule_for_the_second_of_three_layers(x):
     )
 
 
+@pytest.mark.one_backend
 def test_a_method_that_there_is_none_of(x):
     with pytest.raises(ValueError, match="needs a `pool`"):
         distill(sequential(), x, RULES, method="neurons", verbose=0)

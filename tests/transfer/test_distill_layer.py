@@ -111,6 +111,7 @@ def test_directions_below_float32_are_noise(rng):
     assert np.abs(sums.solve(0.0)[0]).max() < 10
 
 
+@pytest.mark.one_backend
 def test_auto_takes_the_ridge_of_least_held_out_error(rng):
     features = rng.normal(size=(60, 40))
     targets = features[:, :1] + rng.normal(size=(60, 1))
@@ -194,6 +195,7 @@ def gelu(x):
     return numpy_of(keras.activations.gelu(ops.convert_to_tensor(x)))
 
 
+@pytest.mark.one_backend
 def test_the_low_rank_of_two_layers(x):
     first, second = make_teacher(units=8), keras.layers.Dense(5)
     y = numpy_of(second(first(x)))
@@ -212,6 +214,7 @@ def test_the_low_rank_of_two_layers(x):
     np.testing.assert_allclose(rival(x), wanted, rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("split", [0.2, 0.0])
 @pytest.mark.parametrize("activation", ["gelu", None])
 def test_the_report_has_the_errors_of_low_rank_layers(activation, split, x):
@@ -290,6 +293,7 @@ def test_fine_tuning_starts_from_the_closed_form(options, x):
             assert not np.allclose(old, numpy_of(new))
 
 
+@pytest.mark.one_backend
 def test_the_report_reads_well(x):
     report = distill_layer(make_eugen(), make_teacher(), x, verbose=0)
     text = str(report)
@@ -317,6 +321,7 @@ def test_rows_that_are_not_finite_are_named(x):
         distill_layer(make_eugen(), None, (x, y), verbose=0)
 
 
+@pytest.mark.one_backend
 def test_too_little_data_is_refused(x):
     refused("16 rows do not determine 20 features", x[:17], ridge=0)
     refused("at least one row", x[:0])
@@ -328,6 +333,7 @@ def test_too_little_data_is_refused(x):
     assert report.held_out_rows == 0
 
 
+@pytest.mark.one_backend
 def test_what_does_not_fit_is_refused(x):
     refused("must give 4 outputs", x, teacher=make_teacher(units=5))
     refused("EUGenDense", x, eugen=make_teacher())

@@ -141,6 +141,7 @@ def test_a_teacher_that_is_not_built_yet(x):
     assert report.neurons_error is not None
 
 
+@pytest.mark.one_backend
 def test_neurons_alone_are_a_rival(teacher, x):
     report = distill_layer(make(12), teacher, x, pool=40, verbose=0)
     # A neuron stores 6 + 1 + 5 numbers, a row 1 + 5: six neurons, all five.
@@ -148,6 +149,7 @@ def test_neurons_alone_are_a_rival(teacher, x):
     assert "the teacher's own neurons would be better" in str(report)
 
 
+@pytest.mark.one_backend
 def test_a_budget_below_a_neuron(teacher, x):
     report = distill_layer(make(1), teacher, x, pool=20, verbose=0)
     # A neuron stores 12 numbers, a row 6.
@@ -155,6 +157,7 @@ def test_a_budget_below_a_neuron(teacher, x):
     assert report.error < report.mean_error
 
 
+@pytest.mark.one_backend
 def test_rivals_may_be_left_out(teacher, x):
     every, none = make(), make()
     options = {"pool": 20, "neurons": True, "verbose": 0}
@@ -169,6 +172,7 @@ def test_rivals_may_be_left_out(teacher, x):
     np.testing.assert_array_equal(numpy_of(none(x)), numpy_of(every(x)))
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("weighted", [False, True])
 def test_sums_to_choose_by_are_exact_to_rounding(weighted, rng):
     """Means a hundred times the deviations do not show in the products."""
@@ -186,6 +190,7 @@ def test_sums_to_choose_by_are_exact_to_rounding(weighted, rng):
     np.testing.assert_allclose(cross, wanted[:20, 20:], atol=1e-6)
 
 
+@pytest.mark.one_backend
 def test_a_pool_of_hadamard_outputs(teacher, x):
     eugen = make(projection="hadamard")
     report = distill_layer(eugen, teacher, x, pool=64, verbose=0)
@@ -201,6 +206,7 @@ def test_a_pool_takes_fine_tuning(teacher, x):
     assert report.fine_tuned_error < 1.2 * report.error
 
 
+@pytest.mark.one_backend
 def test_what_no_pool_can_be(teacher, x):
     def refused(message, eugen, **options):
         with pytest.raises(ValueError, match=message):

@@ -3,16 +3,17 @@
 import keras
 
 from keras_randproj.kernels.triton import requirements
+from keras_randproj.kernels.triton.runs import runs as runs_of
 
 CASTS = True
 
 
 def refusals(operands, x):
     """Every reason why the kernels cannot take this call, a list."""
-    found: dict = {}
-    for operand in operands:
-        found |= dict.fromkeys(requirements.refusals(operand, x))
-    return list(found)
+    found = [requirements.refusals(operand, x) for operand in operands]
+    if not any(found):
+        return []
+    return list(dict.fromkeys(reason for each in found for reason in each))
 
 
 def modulate(operands, x, alphas, scale=None, bias=None):
@@ -23,9 +24,8 @@ def modulate(operands, x, alphas, scale=None, bias=None):
         return jax_calls.modulate(operands, x, alphas, scale, bias)
     # Triton is imported no earlier than a kernel is wanted.
     from keras_randproj.kernels.triton import calls
-    from keras_randproj.kernels.triton.runs import runs
 
-    for start, stop in runs(operands):
+    for start, stop in runs_of(operands):
         run = slice(start, stop)
         last = stop == len(operands)
         vectors = (scale, bias) if last else (None, None)

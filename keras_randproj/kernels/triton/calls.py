@@ -49,10 +49,11 @@ def _tensors(device, *vectors):
     """Variables as tensors there, in their own dtype: kernels take any."""
     found = []
     for vector in vectors:
-        if isinstance(vector, keras.Variable):
-            vector = vector.value
-        if vector is not None and vector.device != device:
-            vector = vector.to(device)
+        if vector is not None:
+            if isinstance(vector, keras.Variable):
+                vector = vector.value
+            if vector.device != device:
+                vector = vector.to(device)
         found.append(vector)
     return found
 

@@ -12,6 +12,7 @@ from keras_randproj.kernels.triton.hadamard import or_any
 from keras_randproj.kernels.triton.launcher import MOST_LAUNCHERS
 from keras_randproj.kernels.triton.launcher import Launcher
 from keras_randproj.kernels.triton.requirements import INTERPRETED
+from keras_randproj.kernels.triton.settings import PARTS
 from keras_randproj.kernels.triton.settings import gradient_setting
 
 
@@ -32,18 +33,28 @@ def stage_gradients(
     """Of a stage: the gradient of x, and those of the vectors.
 
     Returns:
-        `(dx, inner, outer)`, float32: the gradient of alpha if `inward`, and
-        if `outward` `(2, outputs)`, those of scale and bias; else `None`.
+        `(dx, inner, outer)`: the gradient of alpha if `inward`, and those of
+        scale and bias, two, if `outward`; else `None`. Of vectors float32.
     """
     x, upstream = x.contiguous(), upstream.contiguous()
     sizes = gain, rows, cols, transposed
-    dtype = str(x.dtype).removeprefix("torch.")
-    groups, order = signs.shape
-    chosen = gradient_setting(groups, order, dtype)
-    if inward and outward and chosen and len(x):
-        return _together(
-            chosen, upstream, x, alpha, signs, slots, scale, *sizes
+    batch = x.shape[0]
+    if inward and outward and batch:
+        found = launcher(
+            x.device,
+            x.dtype,
+            batch,
+            *signs.shape,
+            *sizes,
+            ALPHA=alpha is not None,
+            SCALE=scale is not None,
+            CHOSEN=slots is not None,
         )
+        if found is not None:
+            run, programs = found
+            return _together(
+                run, programs, upstream, x, alpha, signs, slots, scale
+            )
     dx, inner = launch(
         upstream,
         [] if scale is None else [scale],
@@ -57,7 +68,7 @@ def stage_gradients(
         not transposed,
         probe=x if inward else None,
     )
-    outer = None
+    outer: Any = None
     if outward:
         _, outer = launch(
             x,
@@ -70,42 +81,15 @@ def stage_gradients(
             probe=upstream,
             store=False,
         )
+        outer = outer.unbind()
     return dx, inner[0] if inward else None, outer
 
 
-def _together(
-    chosen,
-    upstream,
-    x,
-    alpha,
-    signs,
-    slots,
-    scale,
-    gain,
-    rows,
-    cols,
-    transposed,
-):
+def _together(run, programs, upstream, x, alpha, signs, slots, scale):
     """`stage_gradients` by `gradient_kernel`."""
-    order = signs.shape[1]
-    batch, inputs = x.shape
+    inputs, outputs = x.shape[1], upstream.shape[1]
     dx = torch.empty_like(x)
-    run, programs = launcher(
-        x.device,
-        chosen,
-        batch,
-        order,
-        gain,
-        rows,
-        cols,
-        ALPHA=alpha is not None,
-        SCALE=scale is not None,
-        CHOSEN=slots is not None,
-        TRANSPOSED=transposed,
-    )
-    sums = x.new_empty(
-        (programs, inputs + 2 * upstream.shape[1]), dtype=torch.float32
-    )
+    sums = x.new_empty((programs, inputs + 2 * outputs), dtype=torch.float32)
     run(
         upstream,
         x,
@@ -117,32 +101,40 @@ def _together(
         sums,
     )
     # The order of the programs is that of the sum: results repeat.
-    sums = sums.sum(0)
-    return dx, sums[:inputs], sums[inputs:].view(2, -1)
+    sizes = inputs, outputs, outputs
+    inner, *outer = sums.sum(0).split_with_sizes(sizes)
+    return dx, inner, outer
 
 
 @functools.lru_cache(MOST_LAUNCHERS)
-def launcher(device, chosen, batch, order, gain, rows, cols, **given):
-    """A `Launcher`, and of how many programs each adds up its rows."""
-    programs = min(chosen.waves * processors(device), batch)
-    transposed = given["TRANSPOSED"]
+def launcher(
+    device, dtype, batch, groups, order, gain, rows, cols, transposed, **given
+):
+    """Of `gradient_kernel`, and of how many programs each adds up its rows.
+
+    `None` where that kernel is not taken.
+    """
+    name = str(dtype).removeprefix("torch.")
+    chosen = gradient_setting(groups, order, name)
+    if chosen is None:
+        return None
     arguments = given | {
         "batch": batch,
         "rows": rows,
         "cols": cols,
         "gain": gain,
+        "TRANSPOSED": transposed,
         "FULL": not given["CHOSEN"] and rows == order and cols == order,
         "SHAPE": chosen.shape(order, transposed),
         "BACK": chosen.shape(order, not transposed),
-        "PARTS": 1,
+        "PARTS": PARTS[name],
         "STAGES": chosen.stages,
         "WIDE": INTERPRETED,
     }
-    kernel, options = (
-        gradient_kernel.gradient_kernel,
-        {"num_warps": chosen.warps},
-    )
+    programs = min(chosen.waves * processors(device), batch)
+    options = {"num_warps": chosen.warps}
     grid = programs, 1, 1
+    kernel = gradient_kernel.gradient_kernel
     return Launcher(kernel, grid, arguments, options, device), programs
 
 
@@ -167,10 +159,18 @@ def gradients(
 
     Returns:
         `(dx, of alphas, of scale and bias)`: tensors, a list of them or of
-        `None`, and `(2, outputs)` or `None`.
+        `None`, and two tensors or `None`.
     """
     depth = len(signs)
     inward, outward = wanted
+    outer: Any = None
+    if depth == 1:
+        alpha: Any = alphas[0] if alphas else None
+        dx, inner, outer = back(
+            upstream, x, alpha, signs[0], slots, scale, *sizes, *wanted
+        )
+        inner = as_dtype(inner, alpha.dtype) if inward else None
+        return dx, [inner] if alphas else [], outer
     stages = [_stage(k, alphas, signs, slots, *sizes) for k in range(depth)]
     entered = [x]
     for alpha, sign, slot, *rest in stages[:-1]:
@@ -178,7 +178,6 @@ def gradients(
             ahead(entered[-1], [alpha], [sign], slot, None, None, *rest)
         )
     found: list = []
-    outer: Any = None
     for k in reversed(range(depth)):
         last = k == depth - 1
         alpha, sign, slot, *rest = stages[k]
@@ -193,9 +192,14 @@ def gradients(
             inward,
             last and outward,
         )
-        found.append(inner.to(alpha.dtype) if inward else None)
+        found.append(as_dtype(inner, alpha.dtype) if inward else None)
         outer = ends if last else outer
     return upstream, found[::-1][: len(alphas)], outer
+
+
+def as_dtype(tensor, dtype):
+    """The tensor in that dtype; `Tensor.to` costs time where it is already."""
+    return tensor if tensor.dtype == dtype else tensor.to(dtype)
 
 
 def _stage(k, alphas, signs, slots, gain, rows, cols, transposed):

@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from keras_randproj.kernels.devices import in_dynamo
 from keras_randproj.kernels.devices import in_functorch
 from keras_randproj.kernels.triton.hadamard import forward
+from keras_randproj.kernels.triton.hadamard_gradients import as_dtype
 from keras_randproj.kernels.triton.hadamard_gradients import gradients
 from keras_randproj.kernels.triton.hadamard_gradients import stage_gradients
 
@@ -46,32 +47,41 @@ class Transform(torch.autograd.Function):
         return forward(x, alphas, signs, slots, scale, bias, *sizes)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, upstream):
-        slots, x, scale, bias, *vectors = ctx.saved_tensors
-        alphas, signs = vectors[: -ctx.depth], vectors[-ctx.depth :]
-        _, _, _, _, *wanted = ctx.needs_input_grad
-        dx, inner, outer = gradients(
-            upstream,
-            x,
-            alphas,
-            signs,
-            slots,
-            scale,
-            ctx.sizes,
-            (bool(alphas) and any(wanted[2:]), any(wanted[:2])),
-            forward,
-            stage_gradients,
-        )
-        dscale = outer[0].to(scale.dtype) if wanted[0] else None
-        dbias = outer[1].to(bias.dtype) if wanted[1] else None
-        rest = [None] * ctx.depth
-        return None, None, None, dx, dscale, dbias, *inner, *rest
+        # To watch for a derivative of this costs time in each call.
+        back = _back_once if torch.is_grad_enabled() else _back
+        return back(ctx, upstream)
 
 
 def _keep(ctx, inputs, output):
     ctx.sizes, ctx.depth, slots, x, scale, bias, *vectors = inputs
-    ctx.save_for_backward(slots, x, scale, bias, *vectors)
+    ctx.bias_dtype = None if bias is None else bias.dtype
+    ctx.save_for_backward(slots, x, scale, *vectors)
+
+
+def _back(ctx, upstream):
+    slots, x, scale, *vectors = ctx.saved_tensors
+    depth = ctx.depth
+    alphas, signs = vectors[:-depth], vectors[-depth:]
+    _, _, _, _, to_scale, to_bias, *to_vectors = ctx.needs_input_grad
+    dx, inner, outer = gradients(
+        upstream,
+        x,
+        alphas,
+        signs,
+        slots,
+        scale,
+        ctx.sizes,
+        (bool(alphas) and True in to_vectors, to_scale or to_bias),
+        forward,
+        stage_gradients,
+    )
+    dscale = as_dtype(outer[0], scale.dtype) if to_scale else None
+    dbias = as_dtype(outer[1], ctx.bias_dtype) if to_bias else None
+    return None, None, None, dx, dscale, dbias, *inner, *[None] * depth
+
+
+_back_once = once_differentiable(_back)
 
 
 class Transformable(Transform):
@@ -145,10 +155,10 @@ def hadamard_gradients(
 ) -> tuple[Tensor, Tensor]:
     """`stage_gradients`, all of the vectors' in one: none is a view."""
     sizes = gain, rows, cols, transposed
-    dx, *found = stage_gradients(
+    dx, inner, outer = stage_gradients(
         upstream, x, alpha, signs, slots, scale, *sizes, inward, outward
     )
-    found = [each.reshape(-1) for each in found if each is not None]
+    found = [*([inner] if inward else []), *(outer or [])]
     return dx, torch.cat([dx.new_empty(0, dtype=torch.float32), *found])
 
 
@@ -164,7 +174,9 @@ def _split(upstream, x, *rest):
     *_, inward, outward = rest
     dx, sums = hadamard_gradients(upstream, x, *rest)
     inner = sums[: x.shape[1]] if inward else None
-    outer = sums[-2 * upstream.shape[1] :].view(2, -1) if outward else None
+    outer = (
+        sums[-2 * upstream.shape[1] :].view(2, -1).unbind() if outward else None
+    )
     return dx, inner, outer
 
 
@@ -192,8 +204,8 @@ def _backward(ctx, upstream):
         _split,
     )
     scale_dtype, bias_dtype = ctx.dtypes
-    dscale = outer[0].to(scale_dtype) if wanted[4] else None
-    dbias = outer[1].to(bias_dtype) if wanted[5] else None
+    dscale = as_dtype(outer[0], scale_dtype) if wanted[4] else None
+    dbias = as_dtype(outer[1], bias_dtype) if wanted[5] else None
     rest = [None] * len(ctx.sizes)
     return dx, inner, [None] * ctx.depth, None, dscale, dbias, *rest
 

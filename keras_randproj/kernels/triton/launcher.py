@@ -5,8 +5,6 @@ writes a key of text to find the compiled kernel, in every call: for a kernel
 of 30 arguments that is more than all else that a layer does.
 """
 
-import functools
-import operator
 from typing import Any
 
 import torch
@@ -17,9 +15,6 @@ from triton.compiler import CompiledKernel
 ALIGNED = 16
 # Launchers that are kept; programs that see ever new batch sizes forget some.
 MOST_LAUNCHERS = 1024
-
-_dtype = operator.attrgetter("dtype")
-_address = operator.methodcaller("data_ptr")
 
 
 class Launcher:
@@ -57,19 +52,21 @@ class Launcher:
                 self._run(tensors)
 
     def _run(self, tensors):
-        flat: list[Any] = []
-        counts = []
+        # Written out: it is much of what a launch costs.
+        addresses, kinds = 0, []
         for each in tensors:
             if type(each) is tuple:
-                flat += each
-                counts.append(len(each))
+                kinds.append(len(each))
+                for one in each:
+                    addresses |= one.data_ptr()
+                    kinds.append(one.dtype)
             else:
-                flat.append(each)
-        addresses = functools.reduce(operator.or_, map(_address, flat))
+                addresses |= each.data_ptr()
+                kinds.append(each.dtype)
         if addresses % ALIGNED:
             self._compile(tensors)
             return
-        key = (*counts, *map(_dtype, flat))
+        key = tuple(kinds)
         run = self.compiled.get(key)
         if run is None:
             run = self._compile(tensors)

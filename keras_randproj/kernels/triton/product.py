@@ -13,6 +13,8 @@ from keras_randproj.kernels.triton import sign_words
 from keras_randproj.kernels.triton.device import processors
 from keras_randproj.kernels.triton.hadamard import or_any
 from keras_randproj.kernels.triton.hadamard_operator import NAMESPACE
+from keras_randproj.kernels.triton.launcher import MOST_LAUNCHERS
+from keras_randproj.kernels.triton.launcher import Launcher
 from keras_randproj.kernels.triton.matrix import Matrix
 from keras_randproj.kernels.triton.matrix import table
 
@@ -47,9 +49,20 @@ def multiply(matrix, x, alpha, scale, bias, gain, transposed):
 
 
 def _launch(kernel, launch, *tensors, **numbers):
-    kernel[launch.grid](
-        *tensors, **numbers, **launch.arguments, **launch.options
+    run = launcher(
+        kernel,
+        (*launch.grid, 1, 1)[:3],
+        tuple((numbers | launch.arguments).items()),
+        tuple(launch.options.items()),
+        tensors[0].device,
     )
+    run(*tensors)
+
+
+@functools.lru_cache(MOST_LAUNCHERS)
+def launcher(kernel, grid, arguments, options, device):
+    """A `Launcher`; arguments and options are given as pairs."""
+    return Launcher(kernel, grid, dict(arguments), dict(options), device)
 
 
 def _few_rows(matrix, x, alpha, scale, bias, y, gain, transposed):

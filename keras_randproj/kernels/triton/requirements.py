@@ -31,14 +31,13 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 def refusals(operand, x):
     """Every reason, a list of strings; empty if the kernels can run."""
     backend = keras.backend.backend()
+    if backend == "torch":
+        return [*VERSION_REFUSALS, *_tensor(x), *_operand(operand)]
     if backend == "jax":
         return [*VERSION_REFUSALS, *_jax(operand, x), *_operand(operand)]
-    if backend != "torch":
-        return [
-            f"the backend is {backend}, and Triton kernels are torch's and "
-            "JAX's"
-        ]
-    return [*VERSION_REFUSALS, *_tensor(x), *_operand(operand)]
+    return [
+        f"the backend is {backend}, and Triton kernels are torch's and JAX's"
+    ]
 
 
 def _jax(operand, x):
@@ -113,8 +112,7 @@ VERSION_REFUSALS = _version()
 def _tensor(x):
     # `torch.compile` cannot trace a cache; it folds these into a constant.
     look = _look if in_dynamo() else _remember
-    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
-    return look(x.dtype, x.device, interpreted)
+    return look(x.dtype, x.device, INTERPRETED)
 
 
 def _look(dtype, device, interpreted):

@@ -81,6 +81,13 @@ GRADIENTS = {
     2048: Setting((32, 64)),
     4096: Setting((64, 64), warps=8, waves=1),
 }
+# Several parts of order 4,096 have no registers.
+PARTED_GRADIENTS = {
+    256: Setting((16, 16)),
+    512: Setting((16, 32)),
+    1024: Setting((32, 32)),
+    2048: Setting((32, 64), warps=8, stages=2, waves=1),
+}
 # Above it a program has no registers for the parts of a float32, and the
 # library's two products are taken.
 LARGEST_FLOAT32 = 8192
@@ -110,9 +117,10 @@ def setting(order, dtype, depth, single):
 
 def gradient_setting(groups, order, dtype):
     """The `Setting` of `gradient_kernel`, or `None` where it is not taken."""
-    if groups > 1 or PARTS[dtype] > 1:
+    if groups > 1:
         return None
-    return GRADIENTS.get(order)
+    table = PARTED_GRADIENTS if PARTS[dtype] > 1 else GRADIENTS
+    return table.get(order)
 
 
 def reads_again(order):
