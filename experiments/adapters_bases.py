@@ -12,6 +12,7 @@ import keras
 
 from experiments import adapters_data
 from experiments.adapters_methods import HEAD
+from experiments.adapters_methods import ON_SAME_LAYERS
 from experiments.adapters_methods import OURS
 from keras_randproj import adapters
 
@@ -60,16 +61,19 @@ class Bases:
         """A method at its start.
 
         Args:
-            method: A name of ours, "full" or "Keras LoRA 8".
+            method: A name of ours, "full", "Keras LoRA 8" or that with
+                ", dense layers".
             seed: Integer.
         """
         keras.utils.set_random_seed(seed)
         model = self.model()
         bare(model, self.start)
-        if method in OURS:
-            adapters.attach(model, {**OURS[method].rules(seed), "head": HEAD})
-        elif method == "Keras LoRA 8":
-            _enable_lora(model)  # It cannot be taken off again.
+        ours = OURS | ON_SAME_LAYERS
+        if method in ours:
+            adapters.attach(model, {**ours[method].rules(seed), "head": HEAD})
+        elif method.startswith("Keras LoRA 8"):
+            # It cannot be taken off again.
+            _enable_lora(model, method.endswith("dense layers"))
 
         def forward(tokens):
             return model(tokens, training=True)[:, 0]
@@ -85,13 +89,22 @@ def bare(model, weights):
     model.set_weights(weights)
 
 
-def _enable_lora(model):
-    """Keras's LoRA of rank 8 on query and value, and nothing else trains."""
+def _enable_lora(model, everywhere):
+    """Keras's LoRA of rank 8, and nothing else trains.
+
+    It is on query and value, or on all dense layers of the encoder.
+    """
     attention = keras.layers.MultiHeadAttention
     for layer in model.layers:
+        found = []
         if isinstance(layer, attention):
-            for dense in (layer._query_dense, layer._value_dense):
-                dense.enable_lora(8)
+            found = [layer._query_dense, layer._value_dense]
+            if everywhere:
+                found += [layer._key_dense, layer._output_dense]
+        elif everywhere and isinstance(layer, keras.layers.Dense):
+            found = [layer] if layer.name != "head" else []
+        for dense in found:
+            dense.enable_lora(8)
     for variable in model.trainable_variables:
         lora = "lora_kernel" in variable.path
         variable.trainable = lora or variable.path.startswith("head/")

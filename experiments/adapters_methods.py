@@ -67,6 +67,15 @@ OURS = {
     "LowRank 1": Method(lambda s: _all(LowRank(1), QUERY_VALUE)),
     "LowRank 8, as Keras": Method(lambda s: _all(LowRank(8), QUERY_VALUE)),
 }
+# The same layers as Keras's LoRA, for what a training step takes.
+ON_SAME_LAYERS = {
+    "SeededUpdate 3,500, query and value": Method(
+        lambda s: _all(SeededUpdate(3500, 4, seed=s), QUERY_VALUE)
+    ),
+    "Modulation, query and value": Method(
+        lambda s: _all(Modulation(), QUERY_VALUE)
+    ),
+}
 # The layers of transformers' BertModel.
 ON_QUERY_VALUE = {"target_modules": ["query", "value"]}
 ON_DENSE = {"target_modules": ["query", "key", "value", "dense"]}

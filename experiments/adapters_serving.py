@@ -20,12 +20,15 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 RESULTS = Path(__file__).parent / "results/adapters_serving.json"
 LENGTH, ROWS, TRAINED = 48, 64, 32
 FEW, MANY = (100,), (1, 100, 10_000)
-# Keras's LoRA is on query and value, SeededLowRank too; the others on more.
+# Those down to the second of Keras's LoRA are on query and value.
 STEPS = (
     "full",
     "Keras LoRA 8",
     "SeededLowRank 64",
     "LowRank 8, as Keras",
+    "SeededUpdate 3,500, query and value",
+    "Modulation, query and value",
+    "Keras LoRA 8, dense layers",
     "Modulation, as IA3",
     "SeededUpdate 3,500",
     "Modulation",

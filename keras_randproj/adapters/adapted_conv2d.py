@@ -1,8 +1,8 @@
 """`keras.layers.Conv2D` with an adapter."""
 
 import keras
-from keras import ops
 
+from keras_randproj import kernels
 from keras_randproj.adapters.adapted_layer import AdaptedLayer
 from keras_randproj.adapters.sizes import Sizes
 from keras_randproj.transfer.dense_view import Unsuitable
@@ -33,7 +33,7 @@ class AdaptedConv2D(AdaptedLayer, keras.layers.Conv2D):
     def multiply(self, x, matrix):
         # One kernel for all rows: `AdapterBank` refuses others.
         shape = (*self.kernel.shape[:3], matrix.shape[-1])
-        return self.convolution_op(x, ops.reshape(matrix, shape))
+        return self.convolution_op(x, kernels.reshape(matrix, shape))
 
     def probe_shape(self):
         sizes = [

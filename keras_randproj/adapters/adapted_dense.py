@@ -1,8 +1,8 @@
 """`keras.layers.Dense` with an adapter."""
 
 import keras
-from keras import ops
 
+from keras_randproj import kernels
 from keras_randproj.adapters.adapted_layer import AdaptedLayer
 from keras_randproj.adapters.sizes import Sizes
 
@@ -25,7 +25,7 @@ class AdaptedDense(AdaptedLayer, keras.layers.Dense):
         return self.adapter.apply(self, self._product, inputs, biased=False)
 
     def _product(self, inputs):
-        return ops.matmul(inputs, self.kernel)
+        return kernels.product(inputs, self.kernel, self.product_scratch)
 
     def quantized_call(self, inputs, training=None):
         return self.adapter.apply(

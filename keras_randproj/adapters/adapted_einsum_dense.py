@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_randproj import kernels
 from keras_randproj.adapters.adapted_layer import AdaptedLayer
 from keras_randproj.adapters.sizes import Sizes
 from keras_randproj.transfer.dense_view import contracted_axes
@@ -36,10 +37,16 @@ class AdaptedEinsumDense(AdaptedLayer, keras.layers.EinsumDense):
         )
 
     def call(self, inputs, training=None):
-        return self.adapter.apply(self, self._product, inputs, biased=False)
+        # Attention's outputs lie in pieces: they are put together once.
+        whole = kernels.reshape(self.flat_input(inputs), ops.shape(inputs))
+        return self.adapter.apply(self, self._product, whole, biased=False)
 
     def _product(self, inputs):
-        return ops.einsum(self.equation, inputs, self.kernel)
+        matrix = kernels.reshape(self.kernel, self.matrix_shape)
+        x = self.flat_input(inputs)
+        return self.output_axes_of(
+            kernels.product(x, matrix, self.product_scratch)
+        )
 
     def quantized_call(self, inputs, training=None):
         return self.adapter.apply(

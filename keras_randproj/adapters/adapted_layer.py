@@ -51,12 +51,24 @@ class AdaptedLayer:
         """How many inputs can be scaled."""
         return self.sizes.input_channels
 
+    @property
+    def product_scratch(self) -> Any:
+        """Scratch memory for what only an activation reads, or `None`.
+
+        A layer for an activation may have an adapter, and scratch, itself.
+        """
+        activation = self.outer_activation
+        plain = activation is None or activation is keras.activations.linear
+        if plain or isinstance(activation, keras.layers.Layer):
+            return None
+        return self.adapter.scratch
+
     def own_bias(self) -> Any:
         """The layer's bias as a vector, or `None`."""
         bias = getattr(self, "bias", None)
         if bias is None or len(bias.shape) == 1:
             return bias
-        return ops.reshape(bias, (-1,))
+        return kernels.reshape(bias, (-1,))
 
     def base_weights(self) -> list[Any]:
         """The layer's own weights, as they were before it was adapted."""
@@ -106,15 +118,15 @@ class AdaptedLayer:
         y = kernels.matmul_transposed(rows, matrix)
         if rows is x:
             return y
-        return ops.reshape(y, (*ops.shape(x)[:-1], matrix.shape[-2]))
+        return kernels.reshape(y, (*ops.shape(x)[:-1], matrix.shape[-2]))
 
     def multiply_last(self, x: Any, matrix: Any) -> Any:
         """The last axis times a matrix, or each row times one of its own."""
         rows = in_rows(x, matrix)
-        y = ops.matmul(rows, matrix)
+        y = kernels.product(rows, matrix)
         if rows is x:
             return y
-        return ops.reshape(y, (*ops.shape(x)[:-1], matrix.shape[-1]))
+        return kernels.reshape(y, (*ops.shape(x)[:-1], matrix.shape[-1]))
 
     def add_product(self, y: Any, x: Any, matrix: Any) -> Any:
         """An output of the layer, and `multiply_last` in addition."""
@@ -123,13 +135,13 @@ class AdaptedLayer:
         total = kernels.add_product(
             rows, in_rows(x, matrix), matrix, self.adapter.in_place
         )
-        return total if rows is y else ops.reshape(total, ops.shape(y))
+        return total if rows is y else kernels.reshape(total, ops.shape(y))
 
     def output_axes_of(self, y: Any) -> Any:
         """An output with the columns in one axis, as the layer makes it."""
         if len(self.sizes.output_axes) == 1:
             return y
-        return ops.reshape(y, (*ops.shape(y)[:-1], *self.sizes.output_axes))
+        return kernels.reshape(y, (*ops.shape(y)[:-1], *self.sizes.output_axes))
 
     def probe_shape(self) -> tuple[int, ...]:
         """Shape of a small input, with a batch of one."""
@@ -163,7 +175,9 @@ def aligned(vector, axes, rank):
     """A vector, or one for each row, shaped to multiply last axes."""
     leading = len(vector.shape) - 1
     between = rank - leading - len(axes)
-    return ops.reshape(vector, (*[-1] * leading, *[1] * between, *axes))
+    if leading == between == 0 and len(axes) == 1:
+        return vector
+    return kernels.reshape(vector, (*[-1] * leading, *[1] * between, *axes))
 
 
 def flattened(x, axes):
@@ -172,7 +186,7 @@ def flattened(x, axes):
         return x
     shape = ops.shape(x)
     width = math.prod(x.shape[len(shape) - axes :])
-    return ops.reshape(x, (*shape[: len(shape) - axes], width))
+    return kernels.reshape(x, (*shape[: len(shape) - axes], width))
 
 
 def in_rows(x, matrix):
@@ -185,6 +199,6 @@ def in_rows(x, matrix):
         return x  # Each operation of Keras takes time of its own.
     *lead, width = ops.shape(x)
     if len(matrix.shape) == 2:
-        return ops.reshape(x, (-1, width))
+        return kernels.reshape(x, (-1, width))
     # Not -1, which an empty batch leaves open.
-    return ops.reshape(x, (lead[0], math.prod(lead[1:]), width))
+    return kernels.reshape(x, (lead[0], math.prod(lead[1:]), width))

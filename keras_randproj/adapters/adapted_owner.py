@@ -107,8 +107,10 @@ def _adapt(owner, adapters):
                 f"'{owner.name}' has the layer '{layer.name}' where its "
                 f"adapter was for '{found['name']}'."
             )
-        adapter = keras.saving.deserialize_keras_object(found["adapter"])
-        surround(layer, adapter)
+        # The config of a wrapper holds its layer's, which says so itself.
+        if not isinstance(layer, AdaptedLayer):
+            adapter = keras.saving.deserialize_keras_object(found["adapter"])
+            surround(layer, adapter)
         layers.append(layer)
     frozen.freeze(owner, layers)
     _keras.list_parameters_again(_keras.layers_in(owner))

@@ -151,16 +151,20 @@ class Adapter(WholeLayer):
             x = form.before(layer, x, values)
         y = base(x, **arguments)
         scale, shift = self._modulation(layer, found, biased)
-        y = kernels.scale_and_shift(
-            y,
-            None if scale is None else layer.along_output(scale, y),
-            None if shift is None else layer.along_output(shift, y),
-            self.in_place,
-        )
+        if scale is not None:
+            scale = layer.along_output(scale, y)
+        if shift is not None:
+            shift = layer.along_output(shift, y)
+        activation = layer.outer_activation
+        if not any(form.order for form, _ in found):
+            # The last that is done: a gradient keeps what it is done to.
+            y = kernels.activated(activation, y, scale, shift, self.in_place)
+            return kernels.out_of_scratch(y, layer.product_scratch)
+        y = kernels.scale_and_shift(y, scale, shift, self.in_place)
         for form, values in found:
             y = form.after(layer, y, inputs, values)
-        activation = layer.outer_activation
-        return y if activation is None else activation(y)
+        y = kernels.activated(activation, y)
+        return kernels.out_of_scratch(y, layer.product_scratch)
 
     def _modulation(self, layer, found, biased):
         """By what to multiply the base's output, and what to add then."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from keras import ops
 
+from keras_randproj import kernels
 from keras_randproj.adapters.adapter import Adapter
 
 
@@ -82,7 +83,7 @@ class BankedAdapter(Adapter):
         for part in self.parts:
             if part.form.shared_size() and key not in self.rows.signed:
                 vector = part.variables["vector"]
-                vector = ops.take(vector, self.rows.tensor, axis=0)
+                vector = kernels.take_rows(vector, self.rows.tensor)
                 vector = ops.cast(vector, dtype)
                 roots = part.fixed["roots"]
                 self.rows.signed[key] = part.form.signed(vector, roots)
@@ -92,7 +93,7 @@ class BankedAdapter(Adapter):
             return []
         dtype = layer.compute_dtype
         if self.numbers.shape[1]:
-            found = ops.take(self.numbers, self.rows.tensor, axis=0)
+            found = kernels.take_rows(self.numbers, self.rows.tensor)
             found = ops.cast(found, dtype)
         at = 0
         values = []
@@ -100,7 +101,9 @@ class BankedAdapter(Adapter):
             own = {}
             for name, shape in part.form.vectors(layer).items():
                 size = math.prod(shape)
-                own[name] = ops.reshape(found[:, at : at + size], (-1, *shape))
+                own[name] = kernels.reshape(
+                    found[:, at : at + size], (-1, *shape)
+                )
                 at += size
             if part.form.shared_size():
                 own["signed"] = self.rows.signed[id(self.shared), dtype]

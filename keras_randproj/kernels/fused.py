@@ -5,11 +5,33 @@ writes the product out and reads it again, which is most of what a small
 adapter costs. Fresh memory costs it more than the arithmetic, too: where no
 gradient is wanted, a sum takes the place of `y` with `in_place`, and what is
 needed for a moment only the place of what was, in a dict of scratch memory.
-Neither is for what a function transform of PyTorch, such as `vmap`, may see.
+Neither is done under a function transform of PyTorch, such as `vmap`.
 """
 
 import keras
 from keras import ops
+
+
+def product(x, matrix, scratch=None, use="product"):
+    """`x @ matrix`; for `scratch`, see `scaled`."""
+    matrix = ops.convert_to_tensor(matrix)
+    if not _on_torch(x, matrix):
+        return ops.matmul(x, matrix)
+    import torch
+
+    place = None
+    if scratch is not None:
+        shape = (*x.shape[:-1], matrix.shape[-1])
+        place = scratch_memory(scratch, x, shape, use)
+    return torch.matmul(x, matrix, out=place)
+
+
+def out_of_scratch(y, scratch):
+    """A result that lies in no scratch memory."""
+    if not scratch or not _on_torch(y):
+        return y
+    lent = {each.untyped_storage().data_ptr() for each in scratch.values()}
+    return y.clone() if y.untyped_storage().data_ptr() in lent else y
 
 
 def add_product(y, x, matrix, in_place=False):
@@ -65,16 +87,19 @@ def scaled(x, scale, scratch=None):
         return x * scale
     import torch
 
-    return torch.mul(x, scale, out=scratch_memory(scratch, x, x.shape))
+    return torch.mul(x, scale, out=scratch_memory(scratch, x, x.shape, "x"))
 
 
-def scratch_memory(scratch, like, shape):
-    """Memory of a dict for a result on PyTorch; `None` where it must be new."""
+def scratch_memory(scratch, like, shape, use):
+    """Memory of a dict for a result on PyTorch; `None` where it must be new.
+
+    Each use has its own: what is made of one may be written to another.
+    """
     import torch
 
     if not _overwrites():
         return None
-    key = tuple(shape), like.dtype, like.device
+    key = use, tuple(shape), like.dtype, like.device
     if key not in scratch:
         new = torch.empty(shape, dtype=like.dtype, device=like.device)
         scratch[key] = new
@@ -95,7 +120,11 @@ def _overwrites():
     """Whether PyTorch computes at once, and needs nothing for a gradient."""
     import torch
 
-    return not (torch.is_grad_enabled() or torch.compiler.is_compiling())
+    return not (
+        torch.is_grad_enabled()
+        or torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+    )
 
 
 def _sum(x, y):

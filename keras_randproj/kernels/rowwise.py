@@ -1,12 +1,32 @@
 """Small operations with a matrix or vector for each row of a batch.
 
-`ops` has them all; these are what PyTorch computes fastest on a CPU.
+`ops` has them all; these are what PyTorch computes fastest on a CPU. There
+some of `ops` look for symbolic tensors among their arguments first, which
+takes as long as a small product does.
 """
 
 import keras
 from keras import ops
 
 from keras_randproj.kernels.fused import scratch_memory
+
+
+def reshape(x, shape):
+    """`ops.reshape` of a tensor or variable."""
+    if keras.backend.backend() != "torch":
+        return ops.reshape(x, shape)
+    if isinstance(x, keras.Variable):
+        x = ops.convert_to_tensor(x)
+    return x.reshape(shape)
+
+
+def take_rows(array, index):
+    """Entries of the first axis, at indices that are not negative."""
+    if keras.backend.backend() != "torch":
+        return ops.take(array, index, axis=0)
+    import torch
+
+    return torch.index_select(ops.convert_to_tensor(array), 0, index)
 
 
 def take_last(array, index, scratch=None):
@@ -23,7 +43,7 @@ def take_last(array, index, scratch=None):
     place = None
     if scratch is not None:
         shape = (*array.shape[:-1], *index.shape)
-        place = scratch_memory(scratch, array, shape)
+        place = scratch_memory(scratch, array, shape, "taken")
     return torch.index_select(array, -1, index, out=place)
 
 

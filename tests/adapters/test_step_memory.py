@@ -10,16 +10,15 @@ from keras_randproj import kernels
 BACKEND = keras.backend.backend()
 
 
-def temporaries(adapt):
-    """Bytes that XLA sets aside for a gradient of a wide dense layer."""
+def temporaries(adapt, depth=1):
+    """Bytes that XLA sets aside for a gradient of wide dense layers."""
     import jax
 
-    model = keras.Sequential(
-        [
-            keras.Input((16, 32)),
-            keras.layers.Dense(256, activation="gelu", name="wide"),
-        ]
-    )
+    dense = [
+        keras.layers.Dense(256, activation="gelu", name=f"wide{k}")
+        for k in range(depth)
+    ]
+    model = keras.Sequential([keras.Input((16, 32)), *dense])
     adapt(model)
     learned = [w.value for w in model.trainable_variables]
     fixed = [w.value for w in model.non_trainable_variables]
@@ -42,9 +41,28 @@ def test_a_step_takes_little_more_memory_than_that_of_keras():
         model.layers[0].enable_lora(4)
 
     def ours(model):
-        adapters.attach(model, {"wide": adapters.LowRank(4)})
+        adapters.attach(model, {"wide*": adapters.LowRank(4)})
 
     assert temporaries(ours) < 1.6 * temporaries(lora)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="XLA says it")
+@pytest.mark.parametrize("form", ["SeededUpdate", "Modulation"])
+def test_an_activation_is_made_again_in_the_backward_pass(form):
+    """Of what Keras takes: kept 0.69 and 0.85, and now 0.39 and 0.55."""
+
+    def ours(model):
+        forms = {
+            "SeededUpdate": adapters.SeededUpdate(64, 2, seed=1),
+            "Modulation": adapters.Modulation(),
+        }
+        adapters.attach(model, {"wide*": forms[form]})
+
+    def lora(model):
+        for layer in model.layers:
+            layer.enable_lora(2)
+
+    assert temporaries(ours, 6) < 0.6 * temporaries(lora, 6)
 
 
 @pytest.mark.parametrize("lead", [(3,), (3, 2)])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from keras_randproj import kernels
 from keras_randproj import matrices
@@ -91,10 +92,24 @@ class SeededLowRank(Form):
         }
 
     def after(self, layer: Any, y: Any, x: Any, values: dict) -> Any:
-        low = values["a"].call(layer.flat_input(x))
-        low = low * layer.along_last(1.0 + values["middle"], low)
-        wide = layer.output_axes_of(values["b"].call(low))
-        out = layer.along_output(values["out"], y)
+        x, out = layer.flat_input(x), values["out"]
+        a, b = (stored(values[name], x.dtype) for name in "ab")
+        middle = 1.0 + values["middle"]
+        if a is None:
+            low = values["a"].call(x)
+            low = low * layer.along_last(middle, low)
+            wide = values["b"].call(low)
+        else:
+            (a, a_rest), (b, b_rest) = a, b
+            low = layer.multiply_last(x, a)
+            low = low * layer.along_last(middle * a_rest, low)
+            out = out * b_rest
+            if len(out.shape) == 1:
+                # Nothing as large as the output is kept for a gradient.
+                return layer.add_product(y, low, b * out)
+            wide = kernels.product(low, b, layer.adapter.scratch, "wide")
+        wide = layer.output_axes_of(wide)
+        out = layer.along_output(out, y)
         return kernels.add_scaled(y, wide, out, layer.adapter.in_place)
 
     def fold(
@@ -103,3 +118,15 @@ class SeededLowRank(Form):
         a, b = (values[name].materialize() for name in "ab")
         update = (a * (1 + values["middle"])) @ b * values["out"]
         return kernel + update, bias
+
+
+def stored(projection, dtype):
+    """A matrix in memory with a part of its factor, and the rest of that.
+
+    `None` where it is not kept: of a seed, packed, or of a fast transform.
+    """
+    operand, _ = projection.held.operands
+    if not isinstance(operand, kernels.StoredMatrix):
+        return None
+    before, after = kernels.split_gain(operand)
+    return ops.cast(operand.matrix, dtype) * before, after

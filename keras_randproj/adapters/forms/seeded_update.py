@@ -142,6 +142,6 @@ class SeededUpdate(Form):
         lead = (-1,) * (len(signed.shape) - 1)
         both = kernels.take_last(signed, index, layer.adapter.scratch)
         return (
-            ops.reshape(both[..., :split], (*lead, self.rank, rows)),
-            ops.reshape(both[..., split:], (*lead, self.rank, cols)),
+            kernels.reshape(both[..., :split], (*lead, self.rank, rows)),
+            kernels.reshape(both[..., split:], (*lead, self.rank, cols)),
         )
