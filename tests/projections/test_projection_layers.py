@@ -43,7 +43,8 @@ def test_keras_layer_test(family, storage):
         expected_num_losses=0,
         supports_masking=True,
         run_training_check=False,
-        # It wants weights in float32, of which rademacher's need no such.
+        # Keras wants all weights of a mixed policy in float32, which is for
+        # those that are trained; half precision holds signs as they are.
         run_mixed_precision_check=(family, storage) != ("rademacher", "dense"),
         assert_built_after_instantiation=False,
     )
