@@ -173,9 +173,7 @@ def replaced(teacher, layers, data, order=2):
     if layers:
         rule = to_eugen(32, order=order, seed=7)
         rules = {layer.name: rule for layer in layers}
-        student = distill(
-            teacher, x, rules, keep_activation=False, verbose=0
-        ).model
+        student = distill(teacher, x, rules, verbose=0).model
     return {
         "accuracy": accuracy(student, test),
         "trainable": numbers(student),

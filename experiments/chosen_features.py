@@ -211,6 +211,7 @@ def of_field(settings):
         }
         if merged := options.pop("merged", None):
             rules["hidden_4"] = feed_forwards(merged, seed=seed)
+        options = {"keep_activation": "auto", **options}
         student, reports = distill(teacher, points, rules, **options)
         return student, reports, {"psnr": judged(student)}
 

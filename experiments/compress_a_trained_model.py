@@ -57,7 +57,6 @@ def distilled(teacher, data, features):
         teacher,
         x_train[:UNLABELLED],
         {"hidden_2": to_eugen(features, order=2, seed=7)},
-        keep_activation=False,  # It is merged with the head.
         verbose=0,
     )
     seconds = time.perf_counter() - start

@@ -114,7 +114,6 @@ def run(teacher, test, images, layer, variant, options, features, tuning):
         teacher,
         images,
         {layer: to_eugen(features, seed=7, **options)},
-        keep_activation=False,  # It is merged with what follows.
         verbose=0,
         **tuning,
     )

@@ -201,10 +201,7 @@ def some_points(rays, count=20_000):
 def distilled(teacher, rays):
     start = time.process_time()
     rules = {f"hidden_{k}": to_eugen(FEATURES, **EUGEN) for k in (2, 3, 4)}
-    # The last one is merged with the head.
-    student, _ = distill(
-        teacher, some_points(rays), rules, keep_activation=False, verbose=0
-    )
+    student, _ = distill(teacher, some_points(rays), rules, verbose=0)
     return student, time.process_time() - start
 
 

@@ -146,13 +146,7 @@ figure.savefig(tutorial.picture("04_photograph.png"), dpi=110)
 # %%
 layer = models["Dense"].layers[1]
 rule = to_eugen(num_features=64, order=1, feature_activation=sine, seed=7)
-student, _ = distill(
-    models["Dense"],
-    places,
-    {layer.name: rule},
-    keep_activation=False,  # The features have the sine, nothing behind them.
-    verbose=0,
-)
+student, _ = distill(models["Dense"], places, {layer.name: rule}, verbose=0)
 print(f"trained {quality(models['Dense']):.1f} dB")
 print(f"distilled {quality(student):.1f} dB")
 

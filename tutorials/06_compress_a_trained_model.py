@@ -61,7 +61,6 @@ student, reports = distill(
     teacher,
     x_train,
     {"hidden_2": to_eugen(num_features=64, order=2, seed=7)},
-    keep_activation=False,  # The next layer will be folded in.
     verbose=0,
 )
 print(reports[0])

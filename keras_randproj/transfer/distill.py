@@ -56,7 +56,7 @@ def distill(
     pool: int | None = None,
     neurons: bool = False,
     method: str = "eugen",
-    keep_activation: bool | str = "auto",
+    keep_activation: bool | str = False,
     rivals: bool = True,
 ) -> Distillation:
     """Replaces layers of a trained model and fits them in closed form.
@@ -99,10 +99,11 @@ def distill(
             `"best"`, for each layer the one of least error on held-out rows.
         keep_activation: Whether a EUGen ends in the activation of the layer
             that it replaces. Its features, chosen random rows and directions
-            of no activation, then stand for the linear part of a dense layer;
-            of a feed-forward block they are as the rule says. `"auto"` keeps
-            what has the smaller error on held-out rows. `False` where a
-            layer is merged with the next one, see `merge`.
+            of no activation, then stand for the linear part of a dense layer,
+            whatever the rule says of them; of a feed-forward block they are
+            as it says. `"auto"` tries both and keeps what has the smaller
+            error on held-out rows. Such a layer cannot be merged with the
+            next one by `merge`.
         rivals: As there.
 
     Returns:

@@ -38,9 +38,7 @@ RULES = {"first": to_eugen(10, seed=1), "second": to_eugen(12, seed=2)}
 @pytest.mark.parametrize("inputs", ["student", "teacher"])
 def test_each_layer_is_fitted_on_what_it_gets(inputs, model, x):
     """Against `distill_layer` on arrays recorded by hand."""
-    student, reports = distill(
-        model, x, RULES, inputs=inputs, keep_activation=False, verbose=0
-    )
+    student, reports = distill(model, x, RULES, inputs=inputs, verbose=0)
     assert [r.layer.split("/")[-1] for r in reports] == ["first", "second"]
     first, second, _ = model.layers
     hidden = numpy_of(first(x))
@@ -128,11 +126,10 @@ def test_convert_with_data_is_the_same(model, x):
 
 
 def test_lists_and_generators_of_batches(model, x):
-    options = {"keep_activation": False, "verbose": 0}
-    wanted = [r.error for r in distill(model, x, RULES, **options)[1]]
+    wanted = [report.error for report in distill(model, x, RULES, verbose=0)[1]]
     batches = [x[k : k + 100] for k in range(0, 400, 100)]
     for data in (batches, iter(batches), [(b, None) for b in batches]):
-        _, reports = distill(model, data, RULES, **options)
+        _, reports = distill(model, data, RULES, verbose=0)
         assert [r.rows for r in reports] == [360, 360]
         errors = [report.error for report in reports]
         np.testing.assert_allclose(errors, wanted, rtol=1e-3)

@@ -10,7 +10,6 @@ from keras_randproj import distill_layer
 from keras_randproj.transfer import to_eugen
 
 OPTIONS = {"seed": 1, "projection": "gaussian"}
-AS_IT_IS = {"keep_activation": False, "verbose": 0}
 
 
 def numpy_of(tensor):
@@ -47,7 +46,7 @@ def test_padding_behind_a_mask_has_no_part(padded):
     x, real = padded
     model = model_of(keras.layers.Masking(), Shout(name="shout"))
     rules = {"dense": to_eugen(10, **OPTIONS)}
-    _, (report,) = distill(model, x, rules, **AS_IT_IS)
+    _, (report,) = distill(model, x, rules, verbose=0)
     assert report.rows + report.held_out_rows == real.sum()
     alone = to_eugen(10, **OPTIONS)(model.get_layer("dense"))
     wanted = distill_layer(alone, model.get_layer("dense"), x[real], verbose=0)
@@ -63,7 +62,7 @@ def test_padding_that_weighs_nothing_has_no_part(padded):
     model = model_of(Shout(name="shout"))
     rules = {"dense": to_eugen(10, **OPTIONS)}
     data = [(x[:30], None, real[:30]), (x[30:], None, real[30:])]
-    _, (report,) = distill(model, data, rules, **AS_IT_IS)
+    _, (report,) = distill(model, data, rules, verbose=0)
     assert report.rows + report.held_out_rows == real.sum()
     assert report.error < 0.9 * report.mean_error
 

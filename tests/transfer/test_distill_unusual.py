@@ -15,6 +15,7 @@ from keras_randproj.transfer import to_prp
 RULES = {"hidden": to_eugen(6, order=1, projection="gaussian", seed=1)}
 PRP = {"hidden": to_prp(residual_rank=2, seed=1)}
 BLOCK = {"hidden": feed_forwards(8, seed=1)}
+AUTO = {"keep_activation": "auto", "verbose": 0}
 
 
 def not_registered(x):
@@ -61,7 +62,7 @@ def test_a_function_of_ones_own_as_activation(x):
     assert report.error < report.mean_error
     new = student.get_layer("hidden")
     assert new.features.feature_activation is not_registered
-    _, (report,) = distill(model, x, RULES, verbose=0)
+    _, (report,) = distill(model, x, RULES, **AUTO)
     assert report.keeps_activation
 
 
@@ -69,7 +70,7 @@ def test_chosen_rows_of_a_rule_stay_its_own(x):
     rule = to_eugen(
         3, order=2, rows=[1, 4, 7], projection="gaussian", seed=1, shift=1.0
     )
-    _, (report,) = distill(model_of(), x, {"hidden": rule}, verbose=0)
+    _, (report,) = distill(model_of(), x, {"hidden": rule}, **AUTO)
     assert report.error < report.mean_error
 
 

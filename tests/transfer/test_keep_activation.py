@@ -13,6 +13,7 @@ from keras_randproj.transfer import feed_forwards
 from keras_randproj.transfer import to_eugen
 
 GAUSSIAN = {"projection": "gaussian", "seed": 3}
+AUTO = {"keep_activation": "auto", "verbose": 0}
 
 
 def numpy_of(tensor):
@@ -48,7 +49,7 @@ def test_the_linear_part_is_fitted_and_the_activation_stays(x):
     """Against least squares in NumPy on what goes into the ReLU."""
     model = teacher_of(keras.layers.Dense(4, "relu", name="hidden"))
     rules = {"hidden": to_eugen(3, order=1, **GAUSSIAN)}
-    student, (report,) = distill(model, x, rules, ridge=0, verbose=0)
+    student, (report,) = distill(model, x, rules, ridge=0, **AUTO)
     new = student.get_layer("hidden")
     assert report.keeps_activation
     assert "teacher's own activation" in str(report)
@@ -91,7 +92,7 @@ def test_chosen_rows_and_directions_store_no_more(x):
     model = teacher_of(keras.layers.Dense(20, "relu", name="hidden"))
     # 3 rows of order 2 take 123 numbers, of order 1 there are 5 for 105.
     rules = {"hidden": to_eugen(3, feature_activation="relu", **GAUSSIAN)}
-    options = {"neurons": True, "pool": 40, "verbose": 0}
+    options = {"neurons": True, "pool": 40, **AUTO}
     student, (report,) = distill(model, x, rules, **options)
     assert report.keeps_activation
     assert report.stored <= 3 * (1 + 2 * 20) + 20
@@ -115,7 +116,7 @@ def test_a_block_keeps_what_follows_it(x):
     )
     rules = {"inner": feed_forwards(200, seed=3)}
     _, (imitated,) = distill(model, x, rules, keep_activation=False, verbose=0)
-    student, (report,) = distill(model, x, rules, verbose=0)
+    student, (report,) = distill(model, x, rules, **AUTO)
     assert report.keeps_activation
     assert report.error < imitated.error
     new = student.get_layer("inner")
@@ -138,7 +139,7 @@ def test_layers_that_are_dense_up_to_their_axes(kind, rng):
     }[kind]()
     model = teacher_of(layer, shape=(3, 2, 6))
     rules = {"it": to_eugen(6, order=1, **GAUSSIAN)}
-    student, (report,) = distill(model, x, rules, verbose=0)
+    student, (report,) = distill(model, x, rules, **AUTO)
     # As many rows as inputs are any linear map.
     assert report.keeps_activation
     assert report.error < 1e-4
@@ -150,7 +151,7 @@ def test_layers_that_are_dense_up_to_their_axes(kind, rng):
 def test_a_linear_layer_gets_linear_features(x):
     model = teacher_of(keras.layers.Dense(4, name="hidden"))
     rules = {"hidden": to_eugen(6, feature_activation="relu", **GAUSSIAN)}
-    student, (report,) = distill(model, x, rules, verbose=0)
+    student, (report,) = distill(model, x, rules, **AUTO)
     assert not report.keeps_activation
     assert report.error < 1e-4
     assert student.get_layer("hidden").features.order == 1
