@@ -1,9 +1,11 @@
 """How good are adapters of so many bytes? MiniLM, four domains, rivals.
 
-`python -m experiments.adapters --cache FOLDER` trains every method on every
+`python -m experiments.adapters` trains every method on every
 domain and seed: minutes on a GPU, as all trainings of a method are one program
-on JAX (`adapters_program`). `--fast` is a sample that a CPU does in minutes.
-What is done is kept in the results file, and a second run does the rest.
+on JAX (`adapters_program`). `--fast` is a sample that a CPU does in minutes, in
+a file of its own. What is done is kept in the results file, and a second run
+does the rest. Weights and sentences are fetched once into `--cache`. A table is
+printed at the end.
 
 The protocol: 1,500 sentences of each domain train for 3 epochs in batches of
 32, by Adam with 10 % of linear warm-up and then linear decay. The classifier
@@ -26,12 +28,15 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from statistics import mean
+from statistics import pstdev
 
 os.environ["KERAS_BACKEND"] = "jax"
 # Processes share the GPU's memory.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 RESULTS = Path(__file__).parent / "results/adapters.json"
+BUILD = Path("build/adapters")
 BATCH, EPOCHS, WARMUP = 32, 3, 0.1
 SELECTION_SEED = 100
 SETTINGS = {
@@ -291,13 +296,15 @@ def work(folder, settings, names, said):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--cache", type=Path, default=BUILD)
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--methods", nargs="*")
     parser.add_argument("--fast", action="store_true")
     options = parser.parse_args()
+    if options.json is None:
+        options.json = BUILD / "fast.json" if options.fast else RESULTS
     begin = time.perf_counter()
     if not (options.cache / "data.npz").exists():
         command = [sys.executable, "-m", "experiments.adapters_data"]
@@ -343,6 +350,7 @@ def main():
     for process in processes:
         process.terminate()
     _write(options.json, done, settings)
+    _print_table(done)
 
 
 def _line(rows):
@@ -359,6 +367,20 @@ def _line(rows):
     return json.dumps(
         [first["method"], first["learned"], first["group_seconds"], means]
     )
+
+
+def _print_table(rows):
+    """Means over domains and seeds, and the mean deviation over seeds."""
+    found: dict = {}
+    for row in rows:
+        if row["seed"] != SELECTION_SEED:
+            domains = found.setdefault((row["method"], row["learned"]), {})
+            domains.setdefault(row["domain"], []).append(row["accuracy"])
+    print(f"{'method':<36}{'learned':>12}{'accuracy':>10}{'deviation':>10}")
+    for (method, learned), domains in found.items():
+        accuracy = mean(map(mean, domains.values()))
+        spread = mean(map(pstdev, domains.values()))
+        print(f"{method:<36}{learned:>12,}{accuracy:>10.2f}{spread:>10.2f}")
 
 
 def _whole(rows, method):

