@@ -29,7 +29,7 @@ import time
 import traceback
 from pathlib import Path
 from statistics import mean
-from statistics import pstdev
+from statistics import stdev
 
 os.environ["KERAS_BACKEND"] = "jax"
 # Processes share the GPU's memory.
@@ -379,7 +379,9 @@ def _print_table(rows):
     print(f"{'method':<36}{'learned':>12}{'accuracy':>10}{'deviation':>10}")
     for (method, learned), domains in found.items():
         accuracy = mean(map(mean, domains.values()))
-        spread = mean(map(pstdev, domains.values()))
+        # The classifier alone is fitted once.
+        several = [a for a in domains.values() if len(a) > 1]
+        spread = mean(map(stdev, several)) if several else 0
         print(f"{method:<36}{learned:>12,}{accuracy:>10.2f}{spread:>10.2f}")
 
 
