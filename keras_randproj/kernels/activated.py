@@ -31,10 +31,9 @@ def activated(activation, y, scale=None, shift=None, in_place=False):
 
 def _recomputes(activation):
     """Keras's own are functions of their argument; others may draw numbers."""
-    module = getattr(activation, "__module__", None) or ""
+    name = getattr(activation, "__name__", "")
     return (
         keras.backend.backend() == "jax"
-        and module.startswith("keras.src.activations")
+        and getattr(keras.activations, name, None) is activation
         and activation is not keras.activations.linear
-        and not isinstance(activation, keras.layers.Layer)
     )
