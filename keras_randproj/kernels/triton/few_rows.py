@@ -139,13 +139,17 @@ def few_rows_kernel(
                 source, tile_row + down, tile_col + across, CODE, DOWN, ACROSS
             )
         words = for_lines(words, DOWN, ACROSS)
-        index = (tile + tl.arange(0, IN)) * INSIDE
-        index = tl.expand_dims(tl.expand_dims(index, 0 if TRANSPOSED else 1), 0)
+        index = tile + tl.arange(0, IN)
+        if LINES > 1:
+            # Not several of a line in a thread: words lie one by one too.
+            index = tl.max_contiguous(index, 1)
+        index *= INSIDE
+        index = tl.expand_dims(index, 0 if TRANSPOSED else 1)
+        index = tl.expand_dims(index, 0)
         if LINES > 1 and (TRANSPOSED or not PACKED):
-            # A number a thread, in the layout of the words; else the compiler
-            # shares the loads of several lines out among all threads.
+            # In the layout of the words; else the compiler shares the loads
+            # of several lines out among all threads.
             index = tl.broadcast_to(index, (1, DOWN, ACROSS))
-            index = tl.max_contiguous(index, (1, 1, 1))
         values = ()
         for nth in tl.static_range(INSIDE):
             found = inputs_of(
