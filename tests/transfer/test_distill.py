@@ -125,6 +125,8 @@ def test_convert_with_data_is_the_same(model, x):
     )
 
 
+# What data each backend takes, `test_distill_layer.py` asks.
+@pytest.mark.one_backend
 def test_lists_and_generators_of_batches(model, x):
     wanted = [report.error for report in distill(model, x, RULES, verbose=0)[1]]
     batches = [x[k : k + 100] for k in range(0, 400, 100)]
