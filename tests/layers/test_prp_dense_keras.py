@@ -125,8 +125,8 @@ class Subclassed(keras.Model):
 
 # torch's compiler needs a C++ tool chain: Keras leaves it off by default.
 BUILT_IN_FIT = [
-    *((options, False) for options in FEW),
-    *((options, True) for options in FEW[1:] if BACKEND != "torch"),
+    (FEW[0], False),
+    *((options, BACKEND != "torch") for options in FEW[1:]),
 ]
 
 
