@@ -92,7 +92,8 @@ test-hardening: $(VENV)/.test
 test-gpu:
 	@set -e; for backend in torch jax; do \
 		echo "== GPU tests on $$backend"; \
-		KERAS_BACKEND=$$backend $(PYTHON) -m pytest -m gpu $(ARGS); \
+		KERAS_BACKEND=$$backend $(PYTHON) -m pytest -m gpu \
+			tests/kernels tests/layers $(ARGS); \
 	done
 
 lint: types user-types order

@@ -10,6 +10,8 @@ from keras_harness import run_layer_test
 from keras_randproj import PRPDense
 from keras_randproj import matrices
 
+pytestmark = pytest.mark.gpu
+
 BACKEND = keras.backend.backend()
 FORMS = [
     *[{"projection": family} for family in oracle.FAMILIES],

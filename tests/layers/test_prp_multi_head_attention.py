@@ -13,6 +13,8 @@ from keras_randproj import PRPTransformerBlock
 from keras_randproj import config
 from keras_randproj.matrices import derive_seed
 
+pytestmark = pytest.mark.gpu
+
 
 def numpy_of(tensor):
     return ops.convert_to_numpy(tensor)
