@@ -38,12 +38,6 @@ if os.environ.get("KERAS_BACKEND") == "jax":
         os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled.name
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
-# `keras.utils.set_random_seed` imports it, of every backend, and Python takes
-# long to compile it in a new environment: one of the processes begins with
-# it, and each finds half of what it imports compiled.
-if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
-    import tensorflow  # noqa: F401
-
 HERE = Path(__file__).parent
 
 
