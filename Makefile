@@ -10,14 +10,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check \
 	-c constraints.txt
 
+# The parts of lint, each of which takes one core.
+MAKEFLAGS += --jobs=2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 # A framework that is compiled anew takes a process fifteen seconds; what has
 # been compiled is kept with the packages, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/pycache
 
-.PHONY: help demo test test-distributed test-exports test-hardening test-gpu lint benchmarks \
-	docs docs-serve package tutorials-fast clean
+.PHONY: help demo test test-distributed test-exports test-hardening test-gpu lint order types \
+	user-types benchmarks docs docs-serve package tutorials-fast clean
 
 # Stops make before it installs anything for a backend that there is not.
 known = $(if $(strip \
@@ -90,15 +92,23 @@ test-hardening: $(VENV)/.test
 test-gpu:
 	@set -e; for backend in torch jax; do \
 		echo "== GPU tests on $$backend"; \
-		KERAS_BACKEND=$$backend $(PYTHON) -m pytest -m gpu $(ARGS); \
+		KERAS_BACKEND=$$backend $(PYTHON) -m pytest -m gpu \
+			tests/kernels tests/layers $(ARGS); \
 	done
 
-lint: $(VENV)/.test
+lint: types user-types order
+
+order: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/mypy --strict tests/user_program.py
 	$(BIN)/lint-imports --no-cache
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+# Beside the other mypy, which writes a cache of its own.
+user-types: $(VENV)/.test
+	$(BIN)/mypy --strict --cache-dir .mypy_cache/user tests/user_program.py
 
 benchmarks: $(VENV)/.test
 	$(BIN)/python -m benchmarks --backend all $(ARGS)
@@ -138,10 +148,11 @@ $(VENV)/.demo-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e ".[$*,demo]"
 	touch $@
 
-# torch comes first: what follows then finds it installed.
+# torch comes first: what follows then finds it installed, and what builds
+# this package.
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) torch
-	$(PIP) -e ".[torch,jax,tensorflow,test]"
+	$(PIP) torch hatchling editables
+	$(PIP) --no-build-isolation -e ".[torch,jax,tensorflow,test]"
 	# The compiler of JAX's kernels alone, without CUDA: they are lowered.
 	$(PIP) --no-deps jax-triton jax-cuda13-plugin
 	touch $@

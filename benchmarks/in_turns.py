@@ -13,7 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from experiments.results_file import where
 from experiments.results_file import write
 
 BACKENDS = ["torch", "jax", "tensorflow"]
@@ -37,18 +36,26 @@ for d, batch in ((1024, 1), (1024, 256), (4096, 1), (4096, 256)):
 """
 
 
-def measured(checkout, backend):
-    """Lists of question, d, batch size and Dense's time over the layer's."""
+WHERE = """
+import json
+from experiments.results_file import where
+
+print(json.dumps([where()]))
+"""
+
+
+def said(checkout, backend, program):
+    """Lists that a program prints, with the package of that checkout."""
     path = {"PYTHONPATH": str(checkout), "KERAS_BACKEND": backend}
-    said = subprocess.run(
-        [sys.executable, "-c", MEASURE],
+    done = subprocess.run(
+        [sys.executable, "-c", program],
         cwd=checkout,
         env={**os.environ, **path},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    lines = said.stdout.splitlines()
+    lines = done.stdout.splitlines()
     return [json.loads(line) for line in lines if line.startswith("[")]
 
 
@@ -58,12 +65,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="file to write")
     options = parser.parse_args()
-    rows = []
+    rows, runs = [], []
     for backend in BACKENDS:
+        runs += said(HERE, backend, WHERE)[0]
         found: dict = {}
         for _ in range(options.rounds):
             for name, tree in (("other", options.other), ("here", HERE)):
-                for *case, ratio in measured(tree, backend):
+                for *case, ratio in said(tree, backend, MEASURE):
                     both = found.setdefault(tuple(case), {})
                     both.setdefault(name, []).append(round(ratio, 2))
         for (question, d, batch), both in found.items():
@@ -72,7 +80,9 @@ def main():
                 "backend": backend,
                 "d": d,
                 "batch": batch,
-                **{name: statistics.median(all_) for name, all_ in both.items()},
+                **{
+                    name: statistics.median(all_) for name, all_ in both.items()
+                },
                 "rounds": both,
             }
             print(*row.values(), flush=True)
@@ -81,7 +91,7 @@ def main():
         git = ["git", "-C", options.other, "describe", "--always", "--dirty"]
         other = subprocess.check_output(git, text=True).strip()
         what = "python -m benchmarks.in_turns OTHER --json FILE"
-        write(options.json, what, [where()], rows, other=other)
+        write(options.json, what, runs, rows, other=other)
 
 
 if __name__ == "__main__":

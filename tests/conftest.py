@@ -19,17 +19,20 @@ NVIDIA = Path("/dev/nvidiactl").exists()
 if not NVIDIA and os.environ.get("KERAS_BACKEND") != "jax":
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-# JAX compiles every operation of every shape, and a test runs it once: XLA
-# makes no effort, and test processes share what one of them has compiled.
-if os.environ.get("KERAS_BACKEND") == "jax":
-    # On a GPU the default rounds a float32 to the 11 bits of a TF32.
-    os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+# JAX compiles every operation of every shape, TensorFlow every step of `fit`,
+# and a test runs it once: XLA makes no effort.
+if os.environ.get("KERAS_BACKEND") in ("jax", "tensorflow"):
     flags = "--xla_backend_optimization_level=0"
     if not NVIDIA:
         # The newer emitters of loops build a compiler's context for each
         # operation, which takes longer than all else of its compilation.
         flags += " --xla_cpu_use_fusion_emitters=false"
     os.environ.setdefault("XLA_FLAGS", flags)
+
+# Test processes share what one of them has compiled.
+if os.environ.get("KERAS_BACKEND") == "jax":
+    # On a GPU the default rounds a float32 to the 11 bits of a TF32.
+    os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         compiled = tempfile.TemporaryDirectory(prefix="jax-of-tests-")
         os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled.name

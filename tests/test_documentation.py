@@ -28,9 +28,23 @@ def blocks(page):
     return re.findall(shown, page.read_text(), re.S)
 
 
-@pytest.mark.parametrize(
-    "page", [p for p in PAGES if blocks(p)], ids=lambda page: page.stem
-)
+def run_here():
+    """Pages whose code runs on this backend.
+
+    Those that many readers begin with, or that differ by backend, run on all;
+    the others on PyTorch and in turn on JAX or TensorFlow. What they show is
+    tested on each, and examples of docstrings run on all.
+    """
+    everywhere = {"README", "quickstart", "install", "export"}
+    shown = [page for page in PAGES if blocks(page)]
+    backend = keras.backend.backend()
+    for k, page in enumerate(shown):
+        others = ("jax", "tensorflow")[k % 2]
+        if page.stem in everywhere or backend in ("torch", others):
+            yield page
+
+
+@pytest.mark.parametrize("page", [*run_here()], ids=lambda page: page.stem)
 def test_examples_run_as_printed(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # Pages set it where it is not set.

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from representatives import run_everywhere
 
 from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
@@ -127,6 +128,7 @@ def test_quantize_takes_dense_parts_and_leaves_ours_with_a_reason():
     assert 0 < error < 0.05
 
 
+@pytest.mark.one_backend
 def test_trained_features_say_why_they_are_left():
     reasons = quantized(model_of(trainable_projection=True))
     assert any("factor_0' is left as it is" in reason for reason in reasons)
@@ -159,7 +161,7 @@ def test_a_mode_that_a_head_cannot_take_leaves_it():
     assert any("'int8' and 'int4'" in reason for reason in reasons)
 
 
-@pytest.mark.parametrize("kind", CONFIGS)
+@pytest.mark.parametrize("kind", run_everywhere(["int8"], CONFIGS))
 def test_a_quantized_model_is_saved_and_loaded(kind, tmp_path):
     model = model_of()
     quantized(model, kind, CONFIGS[kind])

@@ -63,9 +63,9 @@ def exporting():
     """
     if keras.backend.backend() != "torch":
         return False
-    import torch
+    from keras_randproj.kernels import torch_export
 
-    return torch.compiler.is_exporting() or torch.jit.is_tracing()
+    return torch_export.exporting()
 
 
 def eager_torch():

@@ -150,7 +150,8 @@ class Projection(WholeLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         inputs = kernels.dense_float(inputs, self.compute_dtype)
-        operand = self.held.operands[self.is_transposed]
+        straight, turned = self.held.operands
+        operand = turned if self.is_transposed else straight
         return kernels.modulate(
             [operand], inputs, [None], implementation=self.implementation
         )

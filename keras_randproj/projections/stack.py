@@ -178,7 +178,8 @@ class ProjectionStack:
         else that is done here.
         """
         projection = self.projections[k]
-        operand = projection.held.operands[projection.is_transposed]
+        straight, turned = projection.held.operands
+        operand = turned if projection.is_transposed else straight
         last = k == self.depth - 1
         factor = multiplier * multiplier if last else multiplier
         known, by, scaled = self.scaled[k]

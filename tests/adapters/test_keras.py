@@ -61,6 +61,7 @@ def test_a_subclassed_model_and_its_file(x, rng, tmp_path):
     np.testing.assert_array_equal(models.predict(model, x), before)
 
 
+@pytest.mark.one_backend
 def test_a_backbone_of_keras_hub(rng, tmp_path):
     hub = pytest.importorskip("keras_hub")
     model = hub.models.BertBackbone(

@@ -58,6 +58,7 @@ def test_missing_and_old_triton(installed, monkeypatch):
 
 if BACKEND == "torch":
     import torch
+    from operator_rules import keeps_torchs_rules
     from torch.utils._python_dispatch import TorchDispatchMode
 
     from keras_randproj.kernels.triton.hadamard_operator import hadamard
@@ -144,7 +145,7 @@ if BACKEND == "torch":
             device=torch.device("cuda"), dtype=torch.float32
         )
         op = kernels.SignedHadamard(2**15, 2**15, signs=np.ones((1, 2**15)))
-        found = requirements.refusals(op, x)
+        found = requirements.refusals([op], x)
         assert len(found) == len(wanted)
         for reason, part in zip(found, wanted, strict=True):
             assert part in reason
@@ -161,8 +162,8 @@ if BACKEND == "torch":
         [
             (1, "triton", True),
             (3, "triton", False),
-            (1, "torch_cpu", False),
-            (3, "torch_cpu", True),
+            (3, "torch_cpu", False),
+            (1, "torch_cpu", True),
         ],
     )
     def test_an_exported_layer_needs_no_operator_of_ours(
@@ -238,8 +239,9 @@ if BACKEND == "torch":
         slots = torch.tensor([3, -1, 0, 4, 1, 2, *[-1] * 10])
         signs = [torch.ones(1, 16)]
         arguments = x, [alpha], signs, slots.int(), scale, bias
-        torch.library.opcheck(hadamard, (*arguments, 0.5, 13, 5, transposed))
+        arguments = *arguments, 0.5, 13, 5, transposed
+        keeps_torchs_rules(hadamard, arguments, transposed)
         key = torch.tensor([1, 2, 3, 4], dtype=torch.int32)
         layout = [13, 5, 0, 1, 1, 16, 8, 0]
-        arguments = x, alpha, key, scale, bias
-        torch.library.opcheck(product, (*arguments, 0.5, layout, transposed))
+        arguments = x, alpha, key, scale, bias, 0.5, layout, transposed
+        keeps_torchs_rules(product, arguments, transposed)

@@ -5,6 +5,7 @@ need its compiler, so these tests run in a process of their own. All cases:
 `TRITON_INTERPRET=1 KERAS_BACKEND=jax python -m pytest tests/kernels -k Triton`.
 """
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from keras_randproj.kernels.triton import requirements
 
 if keras.backend.backend() != "jax":
     pytest.skip("JAX's programs", allow_module_level=True)
-pytest.importorskip("jax_triton")
+# The package imports it, and not these tests: see the test of its cache.
+if importlib.util.find_spec("jax_triton") is None:
+    pytest.skip("Needs jax-triton", allow_module_level=True)
 pytest.importorskip("torch", reason="Triton's interpreter needs its tensors")
 
 import conformance
@@ -33,6 +36,7 @@ CASES = [
     "more_rows[rademacher-seed-P^T]",
     "large_batches_use_chunks[packed-P-float32]",
 ]
+CACHE = "where-nothing-is-written"
 interpreted = pytest.mark.skipif(
     not requirements.INTERPRETED, reason="Run by the test at the end"
 )
@@ -107,6 +111,13 @@ def test_second_derivatives_of_products(rng):
     np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
 
 
+@interpreted
+def test_triton_keeps_its_cache():
+    """Of jax-triton's import alone Triton would have none."""
+    assert "jax_triton" in sys.modules
+    assert os.environ["TRITON_CACHE_DIR"] == CACHE
+
+
 @pytest.mark.skipif(requirements.INTERPRETED, reason="It starts this one")
 def test_in_a_process_of_their_own():
     here = Path(__file__)
@@ -119,6 +130,7 @@ def test_in_a_process_of_their_own():
     }
     environment |= {
         "TRITON_INTERPRET": "1",
+        "TRITON_CACHE_DIR": CACHE,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     told = subprocess.run(
@@ -130,4 +142,4 @@ def test_in_a_process_of_their_own():
         check=False,
     )
     assert told.returncode == 0, told.stdout[-4000:]
-    assert f"{len(CASES) + 4} passed" in told.stdout
+    assert f"{len(CASES) + 5} passed" in told.stdout

@@ -12,6 +12,8 @@ from keras_randproj import PRPTransformerBlock
 from keras_randproj import projections
 from keras_randproj.layers.eugen.factor import EUGenFactor
 
+pytestmark = pytest.mark.gpu
+
 BACKEND = keras.backend.backend()
 LAYERS = {
     "Dense": lambda: keras.layers.Dense(5),

@@ -9,6 +9,8 @@ from keras import ops
 from keras_randproj import PRPDense
 from keras_randproj import projections
 
+pytestmark = pytest.mark.gpu
+
 SEED = 41
 
 

@@ -6,11 +6,14 @@ import pytest
 from keras import ops
 from keras_harness import run_layer_test
 from one_program import one_program
+from representatives import run_everywhere
 
 from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import PRPTransformerBlock
 from keras_randproj import config
 from keras_randproj.matrices import derive_seed
+
+pytestmark = pytest.mark.gpu
 
 
 def numpy_of(tensor):
@@ -416,15 +419,17 @@ def test_keras_masks_reach_the_layer_and_pass_on():
     )
 
 
+KERAS_CASES = [
+    {},
+    {"value_dim": 4, "use_bias": False, "dropout": 0.5},
+    {"use_gate": True},
+    {"projection": "hadamard", "depth": 2},
+    {"residual_rank": 2, "num_key_value_heads": 1},
+]
+
+
 @pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"value_dim": 4, "use_bias": False, "dropout": 0.5},
-        {"use_gate": True},
-        {"projection": "hadamard", "depth": 2},
-        {"residual_rank": 2, "num_key_value_heads": 1},
-    ],
+    "options", run_everywhere(KERAS_CASES[3:], KERAS_CASES), ids=str
 )
 def test_keras_layer_test(options):
     roles = 5 if options.get("use_gate") else 4

@@ -12,6 +12,8 @@ from keras_randproj import PRPMultiHeadAttention
 from keras_randproj import PRPTransformerBlock
 from keras_randproj.matrices import derive_seed
 
+pytestmark = pytest.mark.gpu
+
 VARIANTS = {
     "prp": {},
     "eugen": {"feed_forward": "eugen"},

@@ -11,6 +11,8 @@ if keras.backend.backend() != "torch":
 
 import torch
 
+pytestmark = pytest.mark.gpu
+
 
 def prp(projection, **options):
     return keras_randproj.PRPDense(5, projection=projection, seed=1, **options)
@@ -35,7 +37,7 @@ def test_whole(name):
     layer = LAYERS[name]()
     x = np.random.default_rng(0).normal(size=(2, 3, 6)).astype("float32")
     model = keras.Sequential([keras.Input(x.shape[1:]), layer])
-    x = torch.from_numpy(x)
+    x = keras.ops.convert_to_tensor(x)
     torch.compiler.reset()
     compiled = torch.compile(model, fullgraph=True, backend="eager")
     with torch.no_grad():

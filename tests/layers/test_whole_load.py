@@ -4,6 +4,7 @@ import archives
 import keras
 import numpy as np
 import pytest
+from representatives import run_everywhere
 
 from keras_randproj import EUGenDense
 from keras_randproj import PRPDense
@@ -83,9 +84,10 @@ def test_a_load_brings_everything(name, tmp_path):
 DAMAGED = [(name, "first") for name in LAYERS if name != "eugen, trained"]
 SEVERAL = "prp, deep", "eugen", "eugen, modulated", "attention", "block"
 DAMAGED += [(name, "last") for name in SEVERAL]
+EVERYWHERE = [("prp, deep", "first"), ("eugen", "last"), ("block", "last")]
 
 
-@pytest.mark.parametrize(("name", "which"), DAMAGED)
+@pytest.mark.parametrize(("name", "which"), run_everywhere(EVERYWHERE, DAMAGED))
 def test_a_refused_load_changes_nothing(name, which, tmp_path):
     """Whichever of the matrices has a wrong digest; twice the same."""
     path = tmp_path / "w.weights.h5"

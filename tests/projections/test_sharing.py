@@ -10,6 +10,7 @@ import numpy as np
 import oracle
 import pytest
 from keras import ops
+from representatives import run_everywhere
 
 from keras_randproj import PRPDense
 from keras_randproj import projections
@@ -67,6 +68,8 @@ OPTIONS = [
     {"depth": 3},
     {"depth": 2, "projection": "hadamard", "residual_rank": 2},
 ]
+# Of what a file and a copy hold, each sort of weight on every backend.
+EVERYWHERE = [{"projection": "gaussian"}, {"storage": "seed"}, OPTIONS[-1]]
 
 
 @pytest.mark.parametrize("family", oracle.FAMILIES)
@@ -98,15 +101,21 @@ def test_one_matrix_in_memory(options):
 
 
 # Files of everything; the other ways, which copy what files hold, of a few.
+WAYS = by_clone, by_pickle, by_deepcopy
 COPIES = [(by_file, options) for options in OPTIONS] + [
     (way, options)
-    for way in (by_clone, by_pickle, by_deepcopy)
+    for way in WAYS
     for options in (OPTIONS[0], OPTIONS[-3], OPTIONS[-1])
+]
+COPIED_EVERYWHERE = [(by_file, options) for options in EVERYWHERE] + [
+    (way, OPTIONS[-1]) for way in WAYS
 ]
 
 
 @pytest.mark.parametrize(
-    ("way", "options"), COPIES, ids=lambda v: getattr(v, "__name__", str(v))
+    ("way", "options"),
+    run_everywhere(COPIED_EVERYWHERE, COPIES),
+    ids=lambda v: getattr(v, "__name__", str(v)),
 )
 def test_copies_are_right_and_independent(options, way, tmp_path):
     """Keras restores the sharing wherever it saves; clones have two P."""
@@ -136,7 +145,9 @@ def test_a_file_is_tied_where_the_original_is_gone(tmp_path):
     np.testing.assert_array_equal(predict(again), wanted)
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize(
+    "options", run_everywhere(EVERYWHERE, OPTIONS), ids=str
+)
 def test_weights_bring_their_seed_to_both(options, tmp_path):
     first, second = autoencoder(**options), autoencoder(seed=9, **options)
     predict(second)
@@ -240,7 +251,7 @@ def outputs(model):
     return ops.convert_to_numpy(model(x))
 
 
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("reverse", run_everywhere([True], [False, True]))
 @pytest.mark.parametrize("storage", ["dense", "seed"])
 @pytest.mark.parametrize("way", [by_file, by_clone, by_pickle, by_deepcopy])
 def test_two_layers_of_one_matrix_are_copied(way, storage, reverse, tmp_path):
@@ -261,10 +272,23 @@ def unshared(seeds):
     return model
 
 
-@pytest.mark.parametrize("sharded", [False, True])
-@pytest.mark.parametrize("seeds", [(11, 22), (4, 22), (22, 4)])
-def test_a_file_by_which_they_disagree_is_refused(seeds, sharded, tmp_path):
+# The seeds of two layers, and whether the file is one of several.
+DISAGREEING = [
+    (first, second, sharded)
+    for first, second in ((11, 22), (4, 22), (22, 4))
+    for sharded in (False, True)
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sharded"),
+    run_everywhere([(11, 22, True), (22, 4, False)], DISAGREEING),
+)
+def test_a_file_by_which_they_disagree_is_refused(
+    first, second, sharded, tmp_path
+):
     """Nothing has changed then, whatever came first."""
+    seeds = first, second
     path = tmp_path / ("w.weights.json" if sharded else "w.weights.h5")
     limit = {"max_shard_size": 1e-7} if sharded else {}
     unshared(seeds).save_weights(path, **limit)
@@ -272,8 +296,7 @@ def test_a_file_by_which_they_disagree_is_refused(seeds, sharded, tmp_path):
     before, weights = outputs(model), model.get_weights()
     with pytest.raises(ValueError, match="shares its matrix"):
         model.load_weights(path)
-    first = model.layers[1]
-    assert first.seed == 4
+    assert model.layers[1].seed == 4
     if 4 not in seeds:
         np.testing.assert_array_equal(outputs(model), before)
         for old, new in zip(weights, model.get_weights(), strict=True):
@@ -292,6 +315,7 @@ def test_a_file_by_which_they_agree_is_loaded(sharded, tmp_path):
     assert model.layers[1].seed == model.layers[2].seed == 11
 
 
+@pytest.mark.one_backend
 def test_three_pairs_that_only_seem_to_agree(tmp_path):
     """As many recipes of each seed as layers, in the wrong places."""
     unshared((11, 22, 11, 22)).save_weights(tmp_path / "w.weights.h5")

@@ -83,8 +83,9 @@ def test_the_sweep_is_geometric_and_then_stops_training(rng):
     assert not test.diverged
 
 
-@pytest.mark.parametrize("wrap", [False, True])
-@pytest.mark.parametrize("smoothing", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize(
+    ("smoothing", "wrap"), [(0.0, False), (0.3, True), (0.9, False)]
+)
 def test_losses_are_those_of_single_batches_at_the_swept_rates(
     smoothing, wrap, rng
 ):
@@ -146,6 +147,7 @@ def test_the_suggestion_is_below_the_edge_of_stability(rng):
     assert 1e-3 < test.suggestion() < edge
 
 
+@pytest.mark.one_backend
 def test_vectors_ask_for_a_higher_rate_than_a_kernel(rng):
     """Why the callback is here: multiplier 1 is the paper's own form."""
     x = rng.normal(size=(ROWS, 256)).astype("float32")
@@ -163,6 +165,7 @@ def test_vectors_ask_for_a_higher_rate_than_a_kernel(rng):
     assert found[1] > 2 * found[0]
 
 
+@pytest.mark.one_backend
 def test_plot_writes_a_picture(rng, tmp_path):
     pytest.importorskip("matplotlib")
     test, _ = sweep(model(), *data(rng), steps=60)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from representatives import run_everywhere
 
 from keras_randproj import convert
 from keras_randproj import distill
@@ -35,7 +36,9 @@ def x(rng):
 RULES = {"first": to_eugen(10, seed=1), "second": to_eugen(12, seed=2)}
 
 
-@pytest.mark.parametrize("inputs", ["student", "teacher"])
+@pytest.mark.parametrize(
+    "inputs", run_everywhere(["student"], ["student", "teacher"])
+)
 def test_each_layer_is_fitted_on_what_it_gets(inputs, model, x):
     """Against `distill_layer` on arrays recorded by hand."""
     student, reports = distill(model, x, RULES, inputs=inputs, verbose=0)
@@ -64,6 +67,7 @@ def test_the_teacher_is_left_as_it_is(model, x):
     assert "call" not in vars(model.get_layer("first"))
 
 
+@pytest.mark.one_backend
 def test_layers_are_fitted_in_the_order_in_which_they_run(x):
     a = keras.Input((6,))
     late = keras.layers.Dense(6, "tanh", name="a_late")
@@ -107,6 +111,7 @@ def test_layers_of_a_subclassed_model_are_fitted_in_running_order(x):
     assert np.linalg.norm(found - wanted) < 0.6 * np.linalg.norm(wanted)
 
 
+@pytest.mark.one_backend
 def test_a_shared_layer_sees_the_rows_of_all_its_calls(x):
     a, b = keras.Input((6,)), keras.Input((6,))
     shared = keras.layers.Dense(5, "tanh", name="shared")
@@ -125,6 +130,8 @@ def test_convert_with_data_is_the_same(model, x):
     )
 
 
+# What data each backend takes, `test_distill_layer.py` asks.
+@pytest.mark.one_backend
 def test_lists_and_generators_of_batches(model, x):
     wanted = [report.error for report in distill(model, x, RULES, verbose=0)[1]]
     batches = [x[k : k + 100] for k in range(0, 400, 100)]

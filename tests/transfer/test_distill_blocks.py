@@ -5,6 +5,7 @@ import keras_hub
 import numpy as np
 import pytest
 from keras import ops
+from representatives import run_everywhere
 
 from keras_randproj import EUGenDense
 from keras_randproj import distill
@@ -55,7 +56,9 @@ def sequential():
     )
 
 
-@pytest.mark.parametrize("make", [functional, sequential])
+@pytest.mark.parametrize(
+    "make", run_everywhere([functional], [functional, sequential])
+)
 def test_blocks_become_one_layer_each(make, x, tmp_path):
     teacher = make()
     wanted = numpy_of(teacher(x))
@@ -75,6 +78,7 @@ def test_blocks_become_one_layer_each(make, x, tmp_path):
     np.testing.assert_array_equal(numpy_of(again(x)), found)
 
 
+@pytest.mark.one_backend
 def test_the_second_sum_is_corrected(x):
     """The target of a block whose output is added to what has drifted."""
     teacher = functional()
@@ -127,6 +131,7 @@ def test_what_is_no_block_is_said(x):
         distill(sequential(), x, RULES, verbose=0)
 
 
+@pytest.mark.one_backend
 def test_what_another_operation_uses_is_no_block(x):
     inputs = keras.Input((6,))
     inner = keras.layers.Dense(6, "relu", name="inner")(inputs)

@@ -137,9 +137,11 @@ def test_auto_takes_the_ridge_of_least_held_out_error(rng):
 
 
 def sources(x, y):
+    """Batches of 100 rows, of which two sizes are compiled in all."""
+
     def generator():
-        for start in range(0, len(x), 128):
-            yield x[start : start + 128]
+        for start in range(0, len(x), 100):
+            yield x[start : start + 100]
 
     class Sequence(keras.utils.PyDataset):
         def __len__(self):
@@ -159,8 +161,8 @@ def sources(x, y):
         "pair": (x, y),
         "generator": generator(),
         "sequence": Sequence(),
-        "tf.data": tf.data.Dataset.from_tensor_slices(x).batch(64),
-        "torch": torch.utils.data.DataLoader(dataset, batch_size=50),
+        "tf.data": tf.data.Dataset.from_tensor_slices(x).batch(100),
+        "torch": torch.utils.data.DataLoader(dataset, batch_size=100),
         "rank 3": x.reshape(100, 5, 6),
     }
 
@@ -174,7 +176,7 @@ def test_every_kind_of_data_gives_the_same_head(x):
         distill_layer(eugen, teacher, data, batch_size=200, verbose=0)
         heads[name] = numpy_of(eugen.kernel)
     eugen = make_eugen()
-    distill_layer(eugen, None, (x, y), verbose=0)
+    distill_layer(eugen, None, (x, y), batch_size=200, verbose=0)
     heads["without a teacher"] = numpy_of(eugen.kernel)
     for name, head in heads.items():
         np.testing.assert_allclose(

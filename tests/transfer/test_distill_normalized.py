@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from representatives import run_everywhere
 
 from keras_randproj import distill
 from keras_randproj.transfer import feed_forwards
@@ -36,7 +37,9 @@ def teacher(norm, residual, twice):
     return keras.Model(given, outputs)
 
 
-@pytest.mark.parametrize("inputs", ["student", "teacher"])
+@pytest.mark.parametrize(
+    "inputs", run_everywhere(["student"], ["student", "teacher"])
+)
 @pytest.mark.parametrize(
     ("norm", "residual", "twice", "weighted"),
     [

@@ -57,6 +57,7 @@ def test_padding_behind_a_mask_has_no_part(padded):
     )
 
 
+@pytest.mark.one_backend
 def test_padding_that_weighs_nothing_has_no_part(padded):
     x, real = padded
     model = model_of(Shout(name="shout"))
@@ -67,6 +68,7 @@ def test_padding_that_weighs_nothing_has_no_part(padded):
     assert report.error < 0.9 * report.mean_error
 
 
+@pytest.mark.one_backend
 def test_weights_are_repetitions(rng):
     """A row that weighs 3 counts as three rows do."""
     x = rng.normal(size=(400, 6)).astype("float32")
@@ -107,7 +109,10 @@ def test_a_layer_behind_a_pooling(padded):
     "layer",
     [
         keras.layers.Conv2D(5, 1, activation="relu", name="dense"),
-        keras.layers.EinsumDense("abcd,de->abce", (7, 7, 5), name="dense"),
+        pytest.param(
+            keras.layers.EinsumDense("abcd,de->abce", (7, 7, 5), name="dense"),
+            marks=pytest.mark.one_backend,
+        ),
         keras.layers.EinsumDense("abcd,cdef->abef", (7, 2, 3), name="dense"),
     ],
     ids=["conv", "einsum", "einsum of two axes"],

@@ -37,9 +37,16 @@ class Blocks(Operand):
 
 def blocks_of(operand, make, law, unit):
     """An operand's `Blocks`, the sides of each whole units, `(rows, cols)`."""
-    sides = block_shape(operand, unit)
-    sizes = operand.rows, operand.cols, operand.transposed
-    return Blocks(*sizes, make, law, *sides)
+    height, width = block_shape(operand, unit)
+    return Blocks(
+        operand.rows,
+        operand.cols,
+        operand.transposed,
+        make=make,
+        law=law,
+        height=height,
+        width=width,
+    )
 
 
 def product(blocks, x, array):

@@ -165,7 +165,9 @@ def hadamard_gradients(
 @hadamard_gradients.register_fake
 def _(upstream, x, *rest):
     *_, inward, outward = rest
-    size = x.shape[1] * inward + 2 * upstream.shape[1] * outward
+    # A truth value times a symbolic size is an error in earlier versions.
+    size = x.shape[1] if inward else 0
+    size += 2 * upstream.shape[1] if outward else 0
     return x.new_empty(x.shape), x.new_empty((size,), dtype=torch.float32)
 
 
