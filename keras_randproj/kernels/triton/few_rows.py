@@ -20,12 +20,24 @@ def inputs_of(
     inputs,
     BATCH: tl.constexpr,
     LINES: tl.constexpr,
+    APART: tl.constexpr,
     ALPHA: tl.constexpr,
 ):
-    """Inputs of all lines, float32; 0 outside."""
+    """Inputs of all lines, float32; 0 outside.
+
+    The compiler shares numbers out among all threads where they are as many,
+    and would bring them back through shared memory: with `APART`, lines are
+    loaded one by one, of which each thread takes what it needs.
+    """
     there = index < inputs
-    mask = there if LINES == BATCH else there & (line < BATCH)
-    values = tl.load(x + line * inputs + index, mask=mask, other=0)
+    if APART:
+        values = tl.load(x + index, mask=there, other=0)
+        for nth in tl.static_range(1, BATCH):
+            one = tl.load(x + nth * inputs + index, mask=there, other=0)
+            values = tl.where(line < nth, values, one)
+    else:
+        mask = there if LINES == BATCH else there & (line < BATCH)
+        values = tl.load(x + line * inputs + index, mask=mask, other=0)
     values = values.to(tl.float32)
     if ALPHA:
         values *= tl.load(alpha + index, mask=there, other=0).to(tl.float32)
@@ -90,6 +102,7 @@ def few_rows_kernel(
     LEVELS: tl.constexpr,
     BATCH: tl.constexpr,
     LINES: tl.constexpr,
+    APART: tl.constexpr,
     OUT: tl.constexpr,
     IN: tl.constexpr,
 ):
@@ -139,21 +152,13 @@ def few_rows_kernel(
                 source, tile_row + down, tile_col + across, CODE, DOWN, ACROSS
             )
         words = for_lines(words, DOWN, ACROSS)
-        index = tile + tl.arange(0, IN)
-        if LINES > 1:
-            # Not several of a line in a thread: words lie one by one too.
-            index = tl.max_contiguous(index, 1)
-        index *= INSIDE
+        index = (tile + tl.arange(0, IN)) * INSIDE
         index = tl.expand_dims(index, 0 if TRANSPOSED else 1)
         index = tl.expand_dims(index, 0)
-        if LINES > 1 and (TRANSPOSED or not PACKED):
-            # In the layout of the words; else the compiler shares the loads
-            # of several lines out among all threads.
-            index = tl.broadcast_to(index, (1, DOWN, ACROSS))
         values = ()
         for nth in tl.static_range(INSIDE):
             found = inputs_of(
-                x, alpha, line, index + nth, inputs, BATCH, LINES, ALPHA
+                x, alpha, line, index + nth, inputs, BATCH, LINES, APART, ALPHA
             )
             values += (found,)  # type: ignore[assignment]
         more = ()

@@ -89,12 +89,15 @@ def few_rows(matrix, batch, transposed, given, processors):
     lines = triton.next_power_of_2(batch)
     # More lines leave fewer registers for words.
     held = HELD // lines if matrix.packed and not transposed else 1
+    threads = 32 * FEW_ROWS_WARPS
+    step = threads // together * held
     arguments = {
         "TRANSPOSED": transposed,
         "BATCH": batch,
         "LINES": lines,
+        "APART": lines > 1 and lines * step >= threads,
         "OUT": together,
-        "IN": 32 * FEW_ROWS_WARPS // together * held,
+        "IN": step,
     }
     return Launch(
         (triton.cdiv(tiles, together),),
