@@ -101,7 +101,7 @@ def _again(compiled, grid, rest):
             knobs.runtime.launch_enter_hook,
             knobs.runtime.launch_exit_hook,
         )
-        # Triton has lists of who listens; before 3.5 it had one or none.
+        # Triton has lists of who listens; older versions have one or none.
         if getattr(enter, "calls", enter) or getattr(leave, "calls", leave):
             watched(*tensors, *rest)
         else:
