@@ -34,7 +34,25 @@ CASES = {
         {"projection": "sparse_ternary", "storage": "seed"},
         {"rows": 1},
     ),
+    "signs packed first": (
+        {"projection": "rademacher", "storage": "seed", "dtype": "bfloat16"},
+        {"rows": 8},
+    ),
+    "in splits": (
+        {"projection": "gaussian", "storage": "seed", "dtype": "bfloat16"},
+        {"rows": 8, "size": 256},
+    ),
+    "gradients from a seed": (
+        {"projection": "gaussian", "storage": "seed"},
+        {"rows": 2},
+    ),
+    "in chunks": (
+        {"projection": "sparse_ternary", "storage": "seed"},
+        {"rows": 129},
+    ),
 }
+# Of these the launches of the backward pass are looked at.
+BACKWARD = "all gradients at once", "gradients from a seed"
 
 
 def given(case, rows=3, size=SIZE, start=0):
@@ -77,7 +95,7 @@ def record(driver, case):
 
     with mock.patch.object(Launcher, "__call__", run):
         y = layer(x)
-        if case == "all gradients at once":
+        if case in BACKWARD:
             seen.clear()
             y.sum().backward()
     told = []
@@ -101,9 +119,13 @@ def record(driver, case):
         launcher(*tensors)
         hooks.remove(print)
         # An address that is not aligned and another dtype, by this launcher.
-        slid = tensors[0].new_empty(tensors[0].numel() + 1)[1:]
-        for other in (slid.view(tensors[0].shape), tensors[0].double()):
-            changed = other, *tensors[1:]
+        # Sums on tensor cores bear no other inputs than ours.
+        names = launcher.kernel.arg_names
+        where = names.index("y") if "y" in names else 0
+        y = tensors[where]
+        slid = y.new_empty(y.numel() + 1)[1:]
+        for other in (slid.view(y.shape), y.double()):
+            changed = *tensors[:where], other, *tensors[where + 1 :]
             launcher(*changed)
             launcher(*changed)
             launcher.kernel[launcher.grid](

@@ -25,6 +25,13 @@ def test_every_case_is_launched(launches):
         ("unaligned", "tile_kernel"),
         ("all gradients at once", "gradient_kernel"),
         ("from a seed", "few_rows_kernel"),
+        ("signs packed first", "pack_kernel"),
+        ("signs packed first", "product_kernel"),
+        ("in splits", "product_kernel"),
+        ("in splits", "finish_kernel"),
+        ("gradients from a seed", "few_rows_kernel"),
+        ("gradients from a seed", "few_rows_kernel"),
+        ("in chunks", "matrix_kernel"),
     ]
 
 
