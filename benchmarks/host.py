@@ -12,6 +12,7 @@ import cProfile
 import os
 import pstats
 import time
+from functools import partial
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -23,37 +24,36 @@ import keras_randproj
 from benchmarks.no_gpu import no_gpu
 from experiments import results_file
 
-# Of Dense few features, whose product costs a CPU little; of ours an order
-# whose gradients are one kernel, as those of larger ones are.
-DENSE_SIZE, SIZE, BATCH = 64, 256, 1
-ROUNDS, CALLS = 200, 10
+# Of Dense few features, whose product costs a CPU little: its kernel has as
+# many entries as ours has features, an order whose gradients are one kernel.
+DENSE_SIZE, SIZE, BATCH = 16, 256, 1
+# As many as in the models of `benchmarks.gpu`.
+LAYERS, OUTPUTS = 3, 10
+ROUNDS, CALLS = 300, 3
 POLICIES = "float32", "mixed_bfloat16"
-PASSES = "forward", "training"
 
 
-def layers(policy):
-    yield (
-        "keras Dense",
-        keras.layers.Dense(DENSE_SIZE, dtype=policy),
-        DENSE_SIZE,
+def kinds(policy):
+    """Name, features and a function that makes a layer; Keras's first."""
+    yield "keras Dense", DENSE_SIZE, partial(keras.layers.Dense, dtype=policy)
+    ours = partial(
+        keras_randproj.PRPDense,
+        projection="hadamard",
+        seed=1,
+        implementation="triton",
+        dtype=policy,
     )
-    for name, depth in (("hadamard", 1), ("hadamard, depth 3", 3)):
-        layer = keras_randproj.PRPDense(
-            SIZE,
-            projection="hadamard",
-            depth=depth,
-            seed=1,
-            implementation="triton",
-            dtype=policy,
-        )
-        yield name, layer, SIZE
+    yield "hadamard", SIZE, ours
+    yield "hadamard, depth 3", SIZE, partial(ours, depth=3)
 
 
-def calls(layer, size):
+def layer_calls(size, make):
     """A forward pass without gradients, and one with them, back and all."""
+    layer = make(size)
     x = torch.ones(BATCH, size)
     given = torch.ones(BATCH, size, requires_grad=True)
     upstream = torch.ones_like(layer(x))
+    parameters = [weight.value for weight in layer.trainable_weights]
 
     def forward():
         with torch.no_grad():
@@ -61,11 +61,28 @@ def calls(layer, size):
 
     def training():
         layer(given).backward(upstream)
-        given.grad = None
-        for weight in layer.trainable_weights:
-            weight.value.grad = None
+        for tensor in (given, *parameters):
+            tensor.grad = None
 
-    return forward, training
+    return {"layer, forward": forward, "layer, training": training}
+
+
+def model_calls(size, make, policy):
+    """What Keras's own loops do with a batch."""
+    hidden = [make(size, activation="relu") for _ in range(LAYERS)]
+    head = keras.layers.Dense(OUTPUTS, dtype=policy)
+    model = keras.Sequential([keras.Input((size,)), *hidden, head])
+    model.compile("adam", "mse")
+    x, y = torch.ones(BATCH, size), torch.ones(BATCH, OUTPUTS)
+
+    def forward():
+        with torch.no_grad():
+            model(x, training=False)
+
+    return {
+        "model, forward": forward,
+        "model, train_on_batch": partial(model.train_on_batch, x, y),
+    }
 
 
 def count(call):
@@ -79,8 +96,9 @@ def measured():
     """Rows of the results, with the processor time of calls in turn."""
     found: dict = {}
     for policy in POLICIES:
-        for name, layer, size in layers(policy):
-            for way, call in zip(PASSES, calls(layer, size), strict=True):
+        for name, size, make in kinds(policy):
+            calls = layer_calls(size, make) | model_calls(size, make, policy)
+            for way, call in calls.items():
                 call()
                 found[policy, way, name] = call, []
     for _ in range(ROUNDS):
@@ -107,6 +125,8 @@ def main():
     parser.add_argument("--json", help="file to write")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    # Nothing is computed, and what memory held is at times slow to multiply.
+    torch.set_flush_denormal(True)
     with no_gpu() as driver:
         driver.keeps = False
         rows = list(measured())

@@ -11,6 +11,8 @@ Neither is done under a function transform of PyTorch, such as `vmap`.
 import keras
 from keras import ops
 
+from keras_randproj.kernels.devices import in_functorch
+
 
 def product(x, matrix, scratch=None, use="product"):
     """`x @ matrix`; for `scratch`, see `scaled`."""
@@ -123,7 +125,7 @@ def _overwrites():
     return not (
         torch.is_grad_enabled()
         or torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()
+        or in_functorch()
     )
 
 

@@ -1,19 +1,21 @@
 """What the Triton compiler makes of every launch, for GPUs that are not here.
 
 Run by `test_resources.py` in a process without Triton's interpreter; alone,
-`python tests/kernels/compile_kernels.py --all` compiles every case and prints
-a line each. Launches are recorded with tensors that have no memory, so what
-is compiled is what a call would launch.
+`python tests/kernels/compile_kernels.py --all` compiles every case anew, or
+those with `--only TEXT` in their name, and prints a line each, with how many
+processor seconds a first call takes longer. Launches are recorded with tensors
+that have no memory, so what is compiled is what a call would launch.
 """
 
+import argparse
 import functools
 import importlib.util
 import itertools
 import json
 import os
 import re
+import resource
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -97,6 +99,7 @@ def launches(names, call):
     """What a function would launch of `(module, kernel's name)` pairs."""
     hadamard.launcher.cache_clear()
     hadamard_gradients.launcher.cache_clear()
+    product.launcher.cache_clear()
     found: list = []
     kernels = [(module, name, getattr(module, name)) for module, name in names]
     for module, name, kernel in kernels:
@@ -172,28 +175,34 @@ FAMILIES = {
     "packed signs": (1, 0, 1, 32, 1, 0),
     "packed digits": (1, 0, 2, 16, 1, 0),
 }
-BATCHES = 1, 4, 16, 128, 512
+BATCHES = 1, 2, 3, 4, 8, 16, 128, 512
+# What `product` computes, and what its gradient of x does.
+WAYS = "forward", "back"
 QUICK_PRODUCTS = [
-    ("bfloat16", "rademacher", 1),
-    ("bfloat16", "rademacher", 128),
-    ("bfloat16", "sparse_ternary", 512),
-    ("float16", "packed digits", 16),
-    ("float32", "gaussian", 128),
+    ("bfloat16", "rademacher", 4, "forward"),
+    ("bfloat16", "rademacher", 128, "forward"),
+    ("bfloat16", "sparse_ternary", 512, "forward"),
+    ("bfloat16", "packed digits", 2, "back"),
+    ("float16", "packed digits", 16, "forward"),
+    ("float32", "gaussian", 128, "back"),
 ]
 
 
 def every_product():
-    yield from itertools.product(DTYPES, FAMILIES, BATCHES)
+    yield from itertools.product(DTYPES, FAMILIES, BATCHES, WAYS)
 
 
-def record_product(dtype, family, batch):
+def record_product(dtype, family, batch, way):
     if not TABLES:
         TABLES.append(np.zeros(2**16, "float32"))
     shape = 4096, 8192
-    x = torch.empty((batch, shape[0]), dtype=DTYPES[dtype], device="meta")
+    inputs, outputs = shape[::-1] if way == "back" else shape
+    x = torch.empty((batch, inputs), dtype=DTYPES[dtype], device="meta")
     words = torch.empty((4,), dtype=torch.int32, device="meta")
     matrix = product.Matrix(words, *shape, *FAMILIES[family])
-    vectors = (x.new_empty(size) for size in (shape[0], shape[1], shape[1]))
+    vectors = [x.new_empty(size) for size in (inputs, outputs, outputs)]
+    if way == "back":
+        vectors[1:] = None, None
     names = [
         (few_rows, "few_rows_kernel"),
         (sign_words, "pack_kernel"),
@@ -203,7 +212,7 @@ def record_product(dtype, family, batch):
     ]
 
     def call():
-        product.multiply(matrix, x, *vectors, 1.0, False)
+        product.multiply(matrix, x, *vectors, 1.0, way == "back")
 
     product.processors = lambda device: 132
     # The chunks of a large batch differ in what they begin with only.
@@ -219,7 +228,8 @@ QUICK_ON_JAX = [
 
 
 def every_case_on_jax():
-    yield from every_product()
+    # Forward and back of each.
+    yield from itertools.product(DTYPES, FAMILIES, BATCHES)
     for dtype, power in itertools.product(DTYPES, range(1, 16)):
         if not settings.library_is_faster(1 << power, dtype):
             yield dtype, "hadamard", 1 << power
@@ -327,11 +337,37 @@ def resources(kernel):
         spilled=int(stack),
         shared=kernel.metadata.shared,
         asynchronous="cp.async" in kernel.asm["ptx"],
+        loads=kernel.asm["ttir"].count("tt.load"),
+        barriers=in_loops(kernel.asm["ptx"], "bar.sync"),
     )
 
 
+def in_loops(ptx, instruction):
+    """How many of them stand between a label and a jump back to it."""
+    lines = ptx.splitlines()
+    labels = {line.split(":")[0]: nth for nth, line in enumerate(lines)}
+    found = set()
+    for nth, line in enumerate(lines):
+        target = line.split()[-1].rstrip(";") if "bra" in line else None
+        found.update(range(labels.get(target, nth), nth))
+    return sum(instruction in lines[nth] for nth in found)
+
+
+def processor_seconds():
+    """Of this process and of those that it started."""
+    used = map(
+        resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
 def main():
-    every = "--all" in sys.argv
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--all", action="store_true", help="every case")
+    parser.add_argument("--only", default="", help="part of a case's name")
+    options = parser.parse_args()
+    every = options.all
+    triton.knobs.compilation.always_compile = every
     cases = [
         (record_hadamard, every_case() if every else QUICK),
         (record_product, every_product() if every else QUICK_PRODUCTS),
@@ -341,10 +377,15 @@ def main():
         cases.append((record_on_jax, on_jax))
     rows = []
     for record, case in [(r, case) for r, some in cases for case in some]:
+        if options.only not in ", ".join(map(str, case)):
+            continue
         for launch, capability in itertools.product(
             record(*case), CAPABILITIES
         ):
-            found = resources(compiled(*launch, capability))
+            start = processor_seconds()
+            kernel = compiled(*launch, capability)
+            seconds = processor_seconds() - start
+            found = resources(kernel)
             row = {
                 "case": list(case),
                 "backend": "jax" if record is record_on_jax else "torch",
@@ -355,7 +396,7 @@ def main():
             }
             rows.append(row)
             if every:
-                print(*row.values(), flush=True)
+                print(f"{seconds:.1f} s", *row.values(), flush=True)
     if not every:
         print(json.dumps(rows))
 

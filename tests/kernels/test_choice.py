@@ -145,7 +145,7 @@ if BACKEND == "torch":
             device=torch.device("cuda"), dtype=torch.float32
         )
         op = kernels.SignedHadamard(2**15, 2**15, signs=np.ones((1, 2**15)))
-        found = requirements.refusals(op, x)
+        found = requirements.refusals([op], x)
         assert len(found) == len(wanted)
         for reason, part in zip(found, wanted, strict=True):
             assert part in reason

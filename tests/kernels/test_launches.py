@@ -25,12 +25,24 @@ def test_every_case_is_launched(launches):
         ("unaligned", "tile_kernel"),
         ("all gradients at once", "gradient_kernel"),
         ("from a seed", "few_rows_kernel"),
+        ("signs packed first", "pack_kernel"),
+        ("signs packed first", "product_kernel"),
+        ("in splits", "product_kernel"),
+        ("in splits", "finish_kernel"),
+        ("gradients from a seed", "few_rows_kernel"),
+        ("gradients from a seed", "few_rows_kernel"),
+        ("in chunks", "matrix_kernel"),
     ]
 
 
 def test_a_known_kernel_gets_what_triton_would_give_it(launches):
     for row in launches:
         assert row["same"], row
+
+
+def test_who_listens_is_told_of_known_kernels(launches):
+    for row in launches:
+        assert row["heard"], row
 
 
 def test_other_tensors_get_a_kernel_of_their_own(launches):

@@ -144,7 +144,7 @@ def test_a_symbolic_batch_is_refused():
     (size,) = jax.export.symbolic_shape("batch")
     x = jax.ShapeDtypeStruct((size, 96), "float32")
     op = conformance.operand("rademacher", "seed", (96, 160))
-    (reason,) = requirements.refusals(op, x)
+    (reason,) = requirements.refusals([op], x)
     assert "symbolic shape" in reason
 
 
@@ -156,7 +156,7 @@ def test_a_symbolic_batch_is_refused():
 def test_other_gpus_are_refused(gpu, part, monkeypatch):
     monkeypatch.setattr(requirements, "jax_capability", lambda: gpu)
     op = operand(64)
-    (reason,) = requirements.refusals(op, jnp.ones((1, 64)))
+    (reason,) = requirements.refusals([op], jnp.ones((1, 64)))
     assert part in reason
 
 

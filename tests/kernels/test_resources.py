@@ -43,3 +43,26 @@ def test_rows_are_on_their_way_while_others_are_computed(compiled):
     ]
     assert rows
     assert all(row["asynchronous"] for row in rows)
+
+
+def test_few_rows_wait_for_no_other_thread(compiled):
+    """What threads make they keep, until all is added up."""
+    rows = [row for row in compiled if row["kernel"] == "few_rows_kernel"]
+    assert {row["case"][2] for row in rows} >= {2, 4}
+    assert not any(row["barriers"] for row in rows), rows
+    others = [row for row in compiled if row["kernel"] == "product_kernel"]
+    assert any(row["barriers"] for row in others), "Barriers are not seen"
+
+
+def test_more_rows_are_not_more_loads(compiled):
+    """The compiler follows each load through all terms, for half a minute."""
+    (row,) = (
+        row
+        for row in compiled
+        if row["kernel"] == "few_rows_kernel"
+        and row["capability"] == 90
+        and row["case"][1:3] == ["rademacher", 4]
+    )
+    # Four limbs of the key; x and alpha for each row of a tile; two vectors
+    # for each of its columns.
+    assert row["loads"] == 4 + 2 * 16 + 2 * 8

@@ -10,10 +10,7 @@ CASTS = True
 
 def refusals(operands, x):
     """Every reason why the kernels cannot take this call, a list."""
-    found = [requirements.refusals(operand, x) for operand in operands]
-    if not any(found):
-        return []
-    return list(dict.fromkeys(reason for each in found for reason in each))
+    return requirements.refusals(operands, x)
 
 
 def modulate(operands, x, alphas, scale=None, bias=None):

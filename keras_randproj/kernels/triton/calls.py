@@ -61,15 +61,13 @@ def _tensors(device, *vectors):
 def _hadamard(operands, x, alphas, scale, bias, gain):
     first, last = operands[0], operands[-1]
     outer, inner = (first, last) if first.transposed else (last, first)
-    if any(alpha is not None for alpha in alphas):
+    if len(operands) == 1 and alphas[0] is None:
+        alphas = []
+    else:
         alphas = [
             x.new_ones(operand.input_dim) if alpha is None else alpha
             for operand, alpha in zip(operands, alphas, strict=True)
         ]
-    elif len(alphas) > 1:
-        alphas = [x.new_ones(operand.input_dim) for operand in operands]
-    else:
-        alphas = []
     return hadamard_operator.multiply(
         x,
         alphas,

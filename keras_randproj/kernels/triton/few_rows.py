@@ -12,10 +12,21 @@ from keras_randproj.kernels.triton.entries import seeded_words
 
 
 @triton.jit
-def inputs_of(x, alpha, index, inputs, ALPHA: tl.constexpr):
-    """Inputs of a row, float32; 0 outside."""
+def inputs_of(
+    x,
+    alpha,
+    line,
+    index,
+    inputs,
+    BATCH: tl.constexpr,
+    LINES: tl.constexpr,
+    ALPHA: tl.constexpr,
+):
+    """Inputs of all lines, float32; 0 outside."""
     there = index < inputs
-    values = tl.load(x + index, mask=there, other=0).to(tl.float32)
+    mask = there if LINES == BATCH else there & (line < BATCH)
+    values = tl.load(x + line * inputs + index, mask=mask, other=0)
+    values = values.to(tl.float32)
     if ALPHA:
         values *= tl.load(alpha + index, mask=there, other=0).to(tl.float32)
     return values
@@ -39,6 +50,18 @@ def term(
     else:
         code = word >> (NTH * BITS % 32)
         return values * decode(code, table, BITS, LEVELS).to(tl.float32)
+
+
+@triton.jit
+def for_lines(words, DOWN: tl.constexpr, ACROSS: tl.constexpr):
+    """Words with an axis for lines in front.
+
+    Reshaped: the compiler takes no layout of loads past `expand_dims`.
+    """
+    found = ()
+    for nth in tl.static_range(len(words)):
+        found += (tl.reshape(words[nth], (1, DOWN, ACROSS)),)  # type: ignore[assignment]
+    return found
 
 
 @triton.jit
@@ -66,10 +89,17 @@ def few_rows_kernel(
     TILE_COLS: tl.constexpr,
     LEVELS: tl.constexpr,
     BATCH: tl.constexpr,
+    LINES: tl.constexpr,
     OUT: tl.constexpr,
     IN: tl.constexpr,
 ):
-    """`OUT` tiles of outputs a program, `IN` tiles of inputs a step."""
+    """`OUT` tiles of outputs a program, `IN` tiles of inputs a step.
+
+    Blocks are `(LINES, DOWN, ACROSS)`: a line for each row of the batch, of
+    which a thread holds all, then tiles. To take the lines apart would cost a
+    user half a minute at batch size 4: the compiler follows each load through
+    all terms.
+    """
     DOWN: tl.constexpr = OUT if TRANSPOSED else IN
     ACROSS: tl.constexpr = IN if TRANSPOSED else OUT
     # Inputs and outputs of a tile.
@@ -83,9 +113,10 @@ def few_rows_kernel(
     else:
         inputs, outputs = rows, cols
     first = tl.program_id(0) * OUT
+    line = tl.arange(0, LINES)[:, None, None]
     totals = ()
-    for _ in tl.static_range(BATCH * EACH):
-        totals += (tl.zeros((DOWN, ACROSS), tl.float32),)  # type: ignore[assignment]
+    for _ in tl.static_range(EACH):
+        totals += (tl.zeros((LINES, DOWN, ACROSS), tl.float32),)  # type: ignore[assignment]
     for tile in tl.range(0, tl.cdiv(inputs, INSIDE), IN):
         if TRANSPOSED:
             down, across = first, tile
@@ -107,42 +138,55 @@ def few_rows_kernel(
             words = seeded_words(
                 source, tile_row + down, tile_col + across, CODE, DOWN, ACROSS
             )
-        index = (tile + tl.arange(0, IN)) * INSIDE
-        more = ()
-        for line in tl.static_range(BATCH):
-            values = ()
-            for nth in tl.static_range(INSIDE):
-                found = inputs_of(
-                    x + line * inputs, alpha, index + nth, inputs, ALPHA
-                )
-                values += (tl.expand_dims(found, 0 if TRANSPOSED else 1),)  # type: ignore[assignment]
-            for out in tl.static_range(EACH):
-                total = totals[line * EACH + out]  # type: ignore[var-annotated]
-                for nth in tl.static_range(INSIDE):
-                    total += term(
-                        values[nth],
-                        words,
-                        table,
-                        nth * STEP + out * JUMP,
-                        BITS,
-                        LEVELS,
-                    )
-                more += (total,)  # type: ignore[assignment]
-        totals = more
-    index = (first + tl.arange(0, OUT)) * EACH
-    for line in tl.static_range(BATCH):
-        for nth in tl.static_range(EACH):
-            out = index + nth
-            total = tl.sum(totals[line * EACH + nth], 1 if TRANSPOSED else 0)
-            total *= gain
-            if SCALE:
-                factor = tl.load(scale + out, mask=out < outputs, other=0)
-                total *= factor.to(tl.float32)
-            if BIAS:
-                added = tl.load(bias + out, mask=out < outputs, other=0)
-                total += added.to(tl.float32)
-            tl.store(
-                y + line * outputs + out,
-                total.to(y.dtype.element_ty),
-                mask=out < outputs,
+        words = for_lines(words, DOWN, ACROSS)
+        index = tile + tl.arange(0, IN)
+        if LINES > 1:
+            # Not several of a line in a thread: words lie one by one too.
+            index = tl.max_contiguous(index, 1)
+        index *= INSIDE
+        index = tl.expand_dims(index, 0 if TRANSPOSED else 1)
+        index = tl.expand_dims(index, 0)
+        if LINES > 1 and (TRANSPOSED or not PACKED):
+            # In the layout of the words; else the compiler shares the loads
+            # of several lines out among all threads.
+            index = tl.broadcast_to(index, (1, DOWN, ACROSS))
+        values = ()
+        for nth in tl.static_range(INSIDE):
+            found = inputs_of(
+                x, alpha, line, index + nth, inputs, BATCH, LINES, ALPHA
             )
+            values += (found,)  # type: ignore[assignment]
+        more = ()
+        for out in tl.static_range(EACH):
+            total = totals[out]  # type: ignore[var-annotated]
+            for nth in tl.static_range(INSIDE):
+                found = term(
+                    values[nth],
+                    words,
+                    table,
+                    nth * STEP + out * JUMP,
+                    BITS,
+                    LEVELS,
+                )
+                if LINES > BATCH:
+                    # It changes no sum, so the compiler leaves the line out.
+                    found = tl.where(line < BATCH, found, -0.0)
+                total += found
+            more += (total,)  # type: ignore[assignment]
+        totals = more
+    index = (first + tl.arange(0, OUT)[None, :]) * EACH
+    line = tl.arange(0, LINES)[:, None]
+    for nth in tl.static_range(EACH):
+        out = index + nth
+        total = tl.sum(totals[nth], 2 if TRANSPOSED else 1) * gain
+        if SCALE:
+            factor = tl.load(scale + out, mask=out < outputs, other=0)
+            total *= factor.to(tl.float32)
+        if BIAS:
+            added = tl.load(bias + out, mask=out < outputs, other=0)
+            total += added.to(tl.float32)
+        tl.store(
+            y + line * outputs + out,
+            total.to(y.dtype.element_ty),
+            mask=(line < BATCH) & (out < outputs),
+        )

@@ -54,7 +54,7 @@ def launch(
     """
     groups, order = signs[0].shape
     batch, outputs = x.shape[0], rows if transposed else cols
-    y = x.new_empty((batch, outputs)) if store else None
+    y = x.new_empty(batch, outputs) if store else None
     if batch == 0:
         empty = x.new_zeros((2, outputs), dtype=torch.float32)
         return y, None if probe is None else empty
@@ -78,7 +78,7 @@ def launch(
     )
     sums = None
     if probe is not None:
-        sums = x.new_empty((programs, 2, outputs), dtype=torch.float32)
+        sums = x.new_empty(programs, 2, outputs, dtype=torch.float32)
     run(
         x,
         tuple(alphas) or (x,),

@@ -89,7 +89,7 @@ def _together(run, programs, upstream, x, alpha, signs, slots, scale):
     """`stage_gradients` by `gradient_kernel`."""
     inputs, outputs = x.shape[1], upstream.shape[1]
     dx = torch.empty_like(x)
-    sums = x.new_empty((programs, inputs + 2 * outputs), dtype=torch.float32)
+    sums = x.new_empty(programs, inputs + 2 * outputs, dtype=torch.float32)
     run(
         upstream,
         x,

@@ -86,10 +86,13 @@ def few_rows(matrix, batch, transposed, given, processors):
     # As few programs as keep all processors busy: each reads all of x.
     together = triton.next_power_of_2(triton.cdiv(tiles, processors))
     together = min(together, MOST_TILES)
-    held = HELD if matrix.packed and not transposed else 1
+    lines = triton.next_power_of_2(batch)
+    # More lines leave fewer registers for words.
+    held = HELD // lines if matrix.packed and not transposed else 1
     arguments = {
         "TRANSPOSED": transposed,
         "BATCH": batch,
+        "LINES": lines,
         "OUT": together,
         "IN": 32 * FEW_ROWS_WARPS // together * held,
     }

@@ -28,19 +28,25 @@ DTYPES = ("float32", "float16", "bfloat16")
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
 
-def refusals(operand, x):
+def refusals(operands, x):
     """Every reason, a list of strings; empty if the kernels can run."""
     backend = keras.backend.backend()
     if backend == "torch":
-        return [*VERSION_REFUSALS, *_tensor(x), *_operand(operand)]
-    if backend == "jax":
-        return [*VERSION_REFUSALS, *_jax(operand, x), *_operand(operand)]
-    return [
-        f"the backend is {backend}, and Triton kernels are torch's and JAX's"
-    ]
+        found = [*VERSION_REFUSALS, *_tensor(x)]
+    elif backend == "jax":
+        found = [*VERSION_REFUSALS, *_jax(x)]
+    else:
+        return [
+            f"the backend is {backend}, and Triton kernels are torch's and "
+            "JAX's"
+        ]
+    for operand in operands:
+        found += _operand(operand)
+    # Stages are often refused for the same reason.
+    return list(dict.fromkeys(found))
 
 
-def _jax(operand, x):
+def _jax(x):
     if importlib.util.find_spec("jax_triton") is None:
         yield "jax-triton is not installed"
     platform = jax_platform()

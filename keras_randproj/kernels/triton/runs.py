@@ -26,15 +26,15 @@ def runs(operands):
 
 def _joins(one, following):
     """Whether all of a transform, in its order, is all of the next one's."""
-    pair = one, following
-    if not all(isinstance(operand, SignedHadamard) for operand in pair):
+    hadamard = isinstance(one, SignedHadamard)
+    if not hadamard or not isinstance(following, SignedHadamard):
         return False
     if one.transposed != following.transposed:
         return False
-    order = one.signs.shape[1]
-    if any(tuple(operand.signs.shape) != (1, order) for operand in pair):
+    shape = groups, order = tuple(one.signs.shape)
+    if groups > 1 or order > LARGEST_STAGES:
         return False
-    if order > LARGEST_STAGES:
+    if tuple(following.signs.shape) != shape:
         return False
-    outer, inner = pair[::-1] if one.transposed else pair
+    outer, inner = (following, one) if one.transposed else (one, following)
     return outer.positions is None and outer.cols == order == inner.rows
