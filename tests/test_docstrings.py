@@ -13,7 +13,8 @@ import keras_randproj
 
 BACKEND = keras.backend.backend()
 # Modules that need one framework, a compiler, or eight devices.
-ELSEWHERE = {"triton", "torch_cpu", "torch_module", "layout_map"}
+ELSEWHERE = {"triton", "torch_cpu", "torch_export"}
+ELSEWHERE |= {"torch_module", "layout_map"}
 SHAPE = re.compile(r"(?:torch\.Size|TensorShape)\(\[(.*?)\]\)")
 
 

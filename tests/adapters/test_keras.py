@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from representatives import run_everywhere
 
 from keras_randproj import adapters
 
@@ -129,7 +130,7 @@ def test_low_precision_bases(x, rng, policy, tmp_path):
     np.testing.assert_allclose(again, adapted, rtol=0.02, atol=0.02)
 
 
-@pytest.mark.parametrize("mode", ["int8", "int4"])
+@pytest.mark.parametrize("mode", run_everywhere(["int8"], ["int8", "int4"]))
 def test_quantized_dense_layers_of_both_kinds(rng, mode):
     model = keras.Sequential(
         [

@@ -57,7 +57,7 @@ def terms(family, shared):
     )
     width = features.num_factors * FEATURES
     law = get(family)
-    out = []
+    out, shifts = [], []
     for seed in range(SEEDS):
         wide = law.entries(seed, (0, INPUT_DIM), (0, width))
         wide = wide.astype("float64") / np.sqrt(INPUT_DIM)
@@ -66,10 +66,11 @@ def terms(family, shared):
         head, shift = unbiased_head(
             features, kernel, np.zeros(kernel.shape[1]), COEFFICIENTS
         )
-        np.testing.assert_allclose(shift, COEFFICIENTS[0])
+        shifts.append(shift)
         blocks = features.products([inputs @ m for m in matrices])
         heads = np.split(head, ORDER)
         out.append([f @ h for f, h in zip(blocks, heads, strict=True)])
+    np.testing.assert_allclose(shifts, COEFFICIENTS[0])
     return np.array(out)
 
 

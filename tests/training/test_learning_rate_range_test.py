@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from representatives import run_everywhere
 
 from keras_randproj import PRPDense
 from keras_randproj.training import LearningRateRangeTest
@@ -240,8 +241,12 @@ def test_every_optimizer_is_swept_and_left_as_it_was(kind, rng):
     assert rate == np.float32(1e-3)
 
 
-@pytest.mark.parametrize("frequency", [None, 5])
-@pytest.mark.parametrize("wrap", [False, True])
+AVERAGED = [(False, None), (False, 5), (True, None), (True, 5)]
+
+
+@pytest.mark.parametrize(
+    ("wrap", "frequency"), run_everywhere([AVERAGED[0], AVERAGED[3]], AVERAGED)
+)
 def test_averages_of_weights_are_left_as_they_were(wrap, frequency, rng):
     """Before any training: on JAX, Keras cannot train such a model twice."""
     options = {"use_ema": True, "ema_overwrite_frequency": frequency}

@@ -2,17 +2,13 @@
 
 `kernel[grid](...)` binds its arguments by name, looks at each of them and
 writes a key of text to find the compiled kernel, in every call: for a kernel
-of 30 arguments that is more than all else that a layer does. A compiled kernel
-knows nothing of names, but tells whoever listens of each launch, and Triton
-prepares that also where nobody does.
+of 30 arguments that is more than all else that a layer does.
 """
 
 from typing import Any
 
 import torch
-from triton import knobs
 from triton.compiler import CompiledKernel
-from triton.runtime import driver
 
 # Triton compiles for addresses that are multiples of it, or not. The latter,
 # of slices alone, take Triton's own way.
@@ -88,25 +84,6 @@ class Launcher:
         if not isinstance(compiled, CompiledKernel):
             return None
         names = self.kernel.arg_names[len(tensors) :]
-        return _again(compiled, self.grid, [self.arguments[n] for n in names])
-
-
-def _again(compiled, grid, rest):
-    """A function of tensors that launches a compiled kernel."""
-    watched, run = compiled[grid], compiled.run
-    fixed = compiled.function, compiled.packed_metadata, None, None, None
-
-    def launch(*tensors):
-        enter, leave = (
-            knobs.runtime.launch_enter_hook,
-            knobs.runtime.launch_exit_hook,
-        )
-        # Triton has lists of who listens; before 3.5 it had one or none.
-        if getattr(enter, "calls", enter) or getattr(leave, "calls", leave):
-            watched(*tensors, *rest)
-        else:
-            active = driver.active
-            stream = active.get_current_stream(active.get_current_device())
-            run(*grid, stream, *fixed, *tensors, *rest)
-
-    return launch
+        rest = [self.arguments[name] for name in names]
+        run = compiled[self.grid]
+        return lambda *tensors: run(*tensors, *rest)
