@@ -6,31 +6,36 @@ it, needs none.
 
 import os
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+BACKEND = os.environ.get("KERAS_BACKEND")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Without a GPU kernels run in interpreters. Triton is told when it is first
 # imported, which torch does, and Keras imports torch.
 # Kernels called from JAX are compiled, and not run.
 NVIDIA = Path("/dev/nvidiactl").exists()
-if not NVIDIA and os.environ.get("KERAS_BACKEND") != "jax":
+if not NVIDIA and BACKEND != "jax":
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # JAX compiles every operation of every shape, TensorFlow every step of `fit`,
 # and a test runs it once: XLA makes no effort.
-if os.environ.get("KERAS_BACKEND") in ("jax", "tensorflow"):
+XLA = {"jax": "0.10.", "tensorflow": "2.21."}
+if BACKEND in XLA:
     flags = "--xla_backend_optimization_level=0"
-    if not NVIDIA:
-        # The newer emitters of loops build a compiler's context for each
-        # operation, which takes longer than all else of its compilation.
+    # The newer emitters of loops build a compiler's context for each operation,
+    # which takes longer than all else of its compilation. Other versions do not
+    # know this flag, and end the process.
+    if not NVIDIA and version(BACKEND).startswith(XLA[BACKEND]):
         flags += " --xla_cpu_use_fusion_emitters=false"
     os.environ.setdefault("XLA_FLAGS", flags)
 
 # Test processes share what one of them has compiled.
-if os.environ.get("KERAS_BACKEND") == "jax":
+if BACKEND == "jax":
     # On a GPU the default rounds a float32 to the 11 bits of a TF32.
     os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
